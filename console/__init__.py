@@ -1,0 +1,1 @@
+"""The door for supervisors and reviewers: HTTP, nothing decided here."""

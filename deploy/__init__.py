@@ -1,0 +1,1 @@
+"""Assembles and runs: the only place where real objects are made."""

@@ -1,0 +1,1 @@
+"""Makes bytes durable, verified, placed in time and playable."""

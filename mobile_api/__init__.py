@@ -1,0 +1,1 @@
+"""The door for handhelds, cameras and docks: HTTP, nothing decided here."""
