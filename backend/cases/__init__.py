@@ -1,0 +1,1 @@
+"""Cases, parties, inspections, steps, facts and records. The only writer of cases."""

@@ -1,0 +1,1 @@
+"""Which recording shows which step, and what the law wanted recorded and was not."""

@@ -1,0 +1,1 @@
+"""Departments, officers, accounts and devices: who may do what."""
