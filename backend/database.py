@@ -45,9 +45,9 @@ class _Transaction(PostgresTransaction):
             return exception is None
         try:
             if exception is not None and not self._rolled_back:
-                await self.rollback()
+                await self.rollback()  # type: ignore[no-untyped-call]
             elif exception is None and not (self._committed or self._rolled_back):
-                await self.commit()
+                await self.commit()  # type: ignore[no-untyped-call]
         finally:
             self.engine.current_transaction.reset(self.context)
             if self.engine.pool:
@@ -134,6 +134,11 @@ class Database:
         bind(database.engine, tables)
         return database
 
+    def _pool(self) -> asyncpg.Pool:
+        if self.engine.pool is None:
+            raise RuntimeError("this Database is closed")
+        return self.engine.pool
+
     async def close(self) -> None:
         await self.engine.close_connection_pool()
 
@@ -149,7 +154,7 @@ class Database:
     async def snapshot(self) -> AsyncIterator[Tx]:
         """Read only, and everything as it stood at one moment."""
         async with (
-            self.engine.pool.acquire() as connection,
+            self._pool().acquire() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             yield Tx(connection)
@@ -171,8 +176,8 @@ def engine_for(url: str) -> Engine:
 
 def bind(engine: Engine, tables: Iterable[type[Table]]) -> None:
     """Piccolo looks its engine up in a settings module at import; here it is handed over."""
-    for table in (*tables, Migration):
-        table._meta._db = engine
+    for table in [*tables, Migration]:
+        table._meta._db = engine  # type: ignore[attr-defined]
 
 
 def raw_migration(migration_id: str, app: str, sql: str) -> MigrationManager:
@@ -185,7 +190,7 @@ def raw_migration(migration_id: str, app: str, sql: str) -> MigrationManager:
 
     async def run() -> None:
         engine = cast(Engine, engine_finder())
-        connection = engine.current_transaction.get().connection
+        connection = cast(_Transaction, engine.current_transaction.get()).connection
         await connection.execute(sql)
         await connection.execute(
             "insert into migration (name, app_name) values ($1, $2)", migration_id, app

@@ -54,6 +54,9 @@ KINDS: dict[str, _Kind] = {
     "unsupported_media_type": _Kind(
         415, "内容类型不支持", "Unsupported media type", "见接口文档", "See the API document"
     ),
+    "range_not_satisfiable": _Kind(
+        416, "范围超出文件", "Range not satisfiable", "按实际大小请求", "Ask within the size"
+    ),
     "gate_closed": _Kind(
         422,
         "程序条件未满足",
