@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -21,41 +21,46 @@ ADMINISTRATORS = accounts_with("department_admin")
 LOOKERS = accounts_with("department_admin", "supervisor", "bureau_supervisor", "auditor")
 
 
+Code = Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{2,40}$")]
+Login = Annotated[str, msgspec.Meta(pattern="^[a-z0-9._-]{2,60}$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
 class NewDepartment(msgspec.Struct, forbid_unknown_fields=True):
-    code: str
-    name: str
+    code: Code
+    name: Name
     parent_id: UUID
     name_en: str = ""
     sector: Literal["shijian", "zhujian", "chengguan"] | None = None
 
 
 class NewCertificate(msgspec.Struct, forbid_unknown_fields=True):
-    number: str
+    number: Name
     valid_from: date
     valid_to: date
 
 
 class NewOfficer(msgspec.Struct, forbid_unknown_fields=True):
     department_id: UUID
-    employee_no: str
-    name: str
+    employee_no: Name
+    name: Name
     kind: Literal["officer", "auxiliary"] = "officer"
     certificate: NewCertificate | None = None
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
     department_id: UUID
-    login: str
-    name: str
+    login: Login
+    name: Name
     password: str
-    roles: list[Role]
+    roles: Annotated[list[Role], msgspec.Meta(min_length=1)]
     officer_id: UUID | None = None
 
 
 class NewDevice(msgspec.Struct, forbid_unknown_fields=True):
     department_id: UUID
     kind: Literal["handheld", "body_camera", "fixed_camera", "dock"]
-    name: str
+    name: Name
     serial: str | None = None
 
 

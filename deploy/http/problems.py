@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import asyncpg
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
@@ -60,6 +61,16 @@ def store_down(request: AnyRequest, error: StoreUnavailable) -> Response[bytes]:
     return refused(request, Refusal("store_unavailable", detail="对象存储没有应答 / store is down"))
 
 
+def broke_a_constraint(
+    _: AnyRequest, error: asyncpg.IntegrityConstraintViolationError
+) -> Response[bytes]:
+    """The schema's own no: a reference to nothing, a value out of bounds, a thing there twice."""
+    twice = isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError)
+    where = error.column_name or error.constraint_name or ""
+    detail = f"数据库约束不允许 / the schema does not allow it: {error.constraint_name}"
+    return refused(_, Refusal("conflict" if twice else "bad_request", detail=detail, where=where))
+
+
 def unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
     """Nothing of the inside is told; the id finds the log line."""
     incident = str(new_id())
@@ -73,5 +84,6 @@ HANDLERS: ExceptionHandlersMap = {
     Refusal: refused,
     HTTPException: http_refused,
     StoreUnavailable: store_down,
+    asyncpg.IntegrityConstraintViolationError: broke_a_constraint,
     Exception: unexpected,
 }
