@@ -1,6 +1,11 @@
 """All routes of the desk."""
 
+from __future__ import annotations
+
+from litestar.handlers import HTTPRouteHandler
+
 from console.people import PEOPLE_ROUTES
 from console.playback import PLAYBACK_ROUTES
+from console.session import SESSION_ROUTES
 
-ROUTES = [*PEOPLE_ROUTES, *PLAYBACK_ROUTES]
+ROUTES: list[HTTPRouteHandler] = [*SESSION_ROUTES, *PEOPLE_ROUTES, *PLAYBACK_ROUTES]
