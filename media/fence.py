@@ -120,6 +120,7 @@ def _launch(
     order = {
         "parent": os.getpid(),
         "env": {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(cwd), "TMPDIR": str(cwd)},
+        "list": [str(ROOT)],  # names alone, for Python to find the package `media` in
         "read": [*SYSTEM, *sorted(readable), *map(str, reads)],
         "write": [str(cwd), "/dev/null"],
         "report": report,

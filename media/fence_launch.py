@@ -23,6 +23,7 @@ CLONE_NEWUSER, CLONE_NEWNET, CLONE_NEWIPC = 0x10000000, 0x40000000, 0x08000000
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_SET_DUMPABLE = 1, 38, 24, 4
 # landlock(7), uapi/linux/landlock.h; the numbers are the same on every architecture.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+FS_LIST = 1 << 3  # read directory
 FS_READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read file, read directory
 FS_BY_VERSION = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 FS_FILE_ONLY = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15  # what a rule on a file may allow
@@ -47,7 +48,7 @@ def _give_up(order: dict[str, Any]) -> list[tuple[str, bool]]:
     done = [
         ("network", _leave_network()),
         ("privileges", LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0),
-        ("files", _landlock(order["read"], order["write"])),
+        ("files", _landlock(order["list"], order["read"], order["write"])),
     ]
     for name, value in order["limits"].items():
         number = getattr(resource, name)
@@ -79,7 +80,7 @@ def _leave_network() -> bool:
     return True
 
 
-def _landlock(read: list[str], write: list[str]) -> bool:
+def _landlock(listed: list[str], read: list[str], write: list[str]) -> bool:
     """Only these paths can be opened from here on, and no TCP port."""
     version = LIBC.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < 1:
@@ -89,7 +90,7 @@ def _landlock(read: list[str], write: list[str]) -> bool:
     fd = LIBC.syscall(CREATE_RULESET, ruleset, ctypes.c_size_t(len(ruleset)), 0)
     if fd < 0:
         return False
-    for paths, rights in ((read, FS_READ), (write, handled)):
+    for paths, rights in ((listed, FS_LIST), (read, FS_READ), (write, handled)):
         for path in paths:
             _allow(fd, path, rights & handled)
     LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
