@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from litestar.handlers import HTTPRouteHandler
 
+from console.cases import CASE_ROUTES
+from console.flags import FLAG_ROUTES
 from console.people import PEOPLE_ROUTES
 from console.playback import PLAYBACK_ROUTES
 from console.session import SESSION_ROUTES
 
-ROUTES: list[HTTPRouteHandler] = [*SESSION_ROUTES, *PEOPLE_ROUTES, *PLAYBACK_ROUTES]
+ROUTES: list[HTTPRouteHandler] = [
+    *SESSION_ROUTES,
+    *CASE_ROUTES,
+    *FLAG_ROUTES,
+    *PEOPLE_ROUTES,
+    *PLAYBACK_ROUTES,
+]
