@@ -110,6 +110,7 @@ REASONS: dict[str, tuple[str, str]] = {
         "解析所需的时间或内存超过上限",
         "reading it takes more time or memory than its size warrants",
     ),
+    "object_missing": ("存储中找不到原始文件", "the original is not in the store"),
     "gave_up": ("多次处理均失败", "processing failed repeatedly"),
 }
 

@@ -77,13 +77,14 @@ VIDEO_PROXY = Output("proxy", "proxy.mp4", "video/mp4")
 AUDIO_PROXY = Output("proxy", "proxy.m4a", "audio/mp4")
 
 
-def plan(facts: Facts, source: Path, tool: str) -> Plan:
-    """`source` is the absolute local path, `tool` ffmpeg's."""
+def plan(facts: Facts, source: Path, tool: str, *, decode_all: bool = False) -> Plan:
+    """`source` is the absolute local path, `tool` ffmpeg's. `decode_all` takes the dear way where
+    a cheap one would do: for files on which the cheap one failed."""
     if facts.kind == "photo":
         return _photo(facts, source)
     if facts.kind == "audio":
         return _audio(facts, source, tool)
-    return _video(facts, source, tool)
+    return _video(facts, source, tool, "transcode" if decode_all else video_method(facts))
 
 
 def video_method(facts: Facts) -> Method:
@@ -136,8 +137,7 @@ def _audio(facts: Facts, source: Path, tool: str) -> Plan:
     )
 
 
-def _video(facts: Facts, source: Path, tool: str) -> Plan:
-    method = video_method(facts)
+def _video(facts: Facts, source: Path, tool: str, method: Method) -> Plan:
     # Of a picture that is copied, keyframes alone are decoded: 80 times cheaper.
     opened = _open(source) if method == "transcode" else _open(source, skip_frame="nokey")
     sound = facts.first("audio")
