@@ -125,7 +125,7 @@ class S3Store:
         return Part(number, etag, len(body))
 
     async def list_parts(self, key: str, upload_id: str) -> list[Part]:
-        return await self._run(key, lambda: list(self._pages_of_parts(key, upload_id)))
+        return await self._run(key, lambda: sorted(self._pages_of_parts(key, upload_id)))
 
     def _pages_of_parts(self, key: str, upload_id: str) -> Iterator[Part]:
         marker: str | None = None
@@ -143,9 +143,9 @@ class S3Store:
         if not parts:
             raise PartsRefused(f"{key}: an object needs at least one part")
         # SeaweedFS drops parts whose etag differs instead of refusing: compare first.
-        stored = {part.number: part.etag for part in await self.list_parts(key, upload_id)}
+        stored = {(part.number, part.etag) for part in await self.list_parts(key, upload_id)}
         for part in parts:
-            if stored.get(part.number) != part.etag:
+            if (part.number, part.etag) not in stored:
                 raise PartsRefused(f"{key}: part {part.number} is missing or differs")
         vendor = [VendorPart(part.number, part.etag) for part in sorted(parts)]
         complete = self._client._complete_multipart_upload

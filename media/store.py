@@ -91,7 +91,8 @@ class ObjectStore(Protocol):
         MUST raise `UploadUnknown` when the upload has ended."""
 
     async def list_parts(self, key: str, upload_id: str) -> list[Part]:
-        """MUST return all stored parts by number, or raise `UploadUnknown`."""
+        """MUST return all stored parts by number, or raise `UploadUnknown`. A part that was
+        replaced MAY be listed beside its successor (SeaweedFS does): the etag tells them apart."""
 
     async def complete_parts(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         """MUST make the object of exactly these parts, in the order of their numbers. MUST raise
