@@ -164,8 +164,9 @@ class Outbox:
 
     def row(self, entity: str, entity_id: UUID) -> dict[str, Any] | None:
         found = self._db.execute(
-            "select row from rows where entity = ? and id = ? order by version desc limit 1",
-            (entity, str(entity_id)),
+            "select row from rows where entity = ? and id = ? order by row = ?, version desc"
+            " limit 1",
+            (entity, str(entity_id), b"null"),
         ).fetchone()
         return msgspec.json.decode(found[0]) if found else None
 

@@ -25,11 +25,15 @@ class Operation(Table, tablename="operations"):
     status = Text(default=None)
     outcome = JSONB(default=None)
     decided_at = Timestamptz(default=None)
+    log = Text(default=None)
+    waits_for = Text(null=True, default=None)
+    waits_for_id = UUID(null=True, default=None)
 
 
 class DeviceChain(Table, tablename="device_chains"):
     device_id = UUID(primary_key=True, default=None)
     seq = BigInt(default=None)
+    log = Text(default=None)
 
 
 class QuarantinedOperation(Table, tablename="quarantined_operations"):
@@ -45,7 +49,7 @@ class QuarantinedOperation(Table, tablename="quarantined_operations"):
 class Conflict(Table, tablename="conflicts"):
     id = UUID(primary_key=True, default=None)
     department_id = UUID(default=None)
-    case_id = UUID(default=None)
+    case_id = UUID(null=True, default=None)
     entity = Text(default=None)
     entity_id = UUID(default=None)
     field = Text(default=None)
@@ -67,6 +71,7 @@ class Conflict(Table, tablename="conflicts"):
 class SyncEpoch(Table, tablename="sync_epochs"):
     epoch = UUID(primary_key=True, default=None)
     begun_at = Timestamptz(default=None)
+    durable_at = Timestamptz(null=True, default=None)
 
 
 TABLES = (Operation, DeviceChain, QuarantinedOperation, Conflict, SyncEpoch)
