@@ -37,6 +37,9 @@ KINDS: dict[str, _Kind] = {
     "method_not_allowed": _Kind(
         405, "方法不允许", "Method not allowed", "见接口文档", "See the API document"
     ),
+    "timeout": _Kind(
+        408, "等待数据超时", "Nothing came", "用 HEAD 查询偏移后续传", "HEAD for the offset, go on"
+    ),
     "conflict": _Kind(
         409, "与当前状态冲突", "Conflict", "刷新后按最新内容再试", "Reload and try again"
     ),
@@ -70,6 +73,9 @@ KINDS: dict[str, _Kind] = {
     "too_many": _Kind(429, "请求过多", "Too many requests", "稍后重试", "Retry later"),
     "checksum_mismatch": _Kind(
         460, "校验和不符", "Checksum mismatch", "重新发送这一段", "Send this chunk again"
+    ),
+    "client_gone": _Kind(
+        499, "发送方已断开", "The sender went away", "用 HEAD 查询偏移后续传", "HEAD, then go on"
     ),
     "internal": _Kind(
         500,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 import msgspec
 
@@ -64,6 +64,7 @@ class Digest(msgspec.Struct, frozen=True):
     size: int
 
 
+@runtime_checkable  # Litestar checks what it injects
 class ObjectStore(Protocol):
     """Bytes under keys.
 

@@ -6,7 +6,7 @@ Tables with a key of several columns are written with SQL alone and have no clas
 
 from __future__ import annotations
 
-from piccolo.columns import JSONB, UUID, BigInt, Bytea, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, BigInt, Bytea, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 
@@ -24,6 +24,7 @@ class Upload(Table, tablename="uploads"):
     metadata = JSONB(default=None)
     lease = UUID(null=True, default=None)
     lease_until = Timestamptz(null=True, default=None)
+    next_part = Integer(default=None)
     state = Text(default=None)
     created_at = Timestamptz(default=None)
     expires_at = Timestamptz(default=None)

@@ -1,5 +1,6 @@
 """All routes of the device door."""
 
 from mobile_api.enrolment import ENROLMENT_ROUTES
+from mobile_api.uploads import UPLOAD_ROUTES
 
-ROUTES = [*ENROLMENT_ROUTES]
+ROUTES = [*ENROLMENT_ROUTES, *UPLOAD_ROUTES]
