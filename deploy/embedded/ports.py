@@ -36,7 +36,7 @@ def remembered_ports(file: Path, names: Sequence[str]) -> dict[str, int]:
 
 
 def _choose(avoid: set[int]) -> int:
-    for port in random.sample(range(FROM, BELOW), 500):  # noqa: S311 - no secret
+    for port in random.sample(range(FROM, BELOW), 500):
         if port not in avoid and is_free(port):
             return port
     raise OSError(f"no free port between {FROM} and {BELOW}")

@@ -33,6 +33,10 @@ from deploy.embedded.processes import (
 STOPPING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
 RECOVERY_S = 300.0  # replaying the log after a crash may take minutes on a slow disk
 HERE = "/proc/self/cwd"  # the data folder as the server sees it, whatever its parents allow
+INITDB = (
+    *("-D", HERE, "-U", "app", "-E", "UTF8", "--locale=C.UTF-8"),
+    *("-A", "scram-sha-256", "--data-checksums"),
+)
 
 
 class PostgresServer:
@@ -140,9 +144,7 @@ class PostgresServer:
             os.fchown(password.fileno(), *identity)
             made = launch(
                 postgres_programs(identity) / "initdb",
-                ["-D", HERE, "-U", "app", "-E", "UTF8", "--locale=C.UTF-8"]
-                + ["-A", "scram-sha-256", f"--pwfile=/proc/self/fd/{password.fileno()}"]
-                + ["--data-checksums"],
+                [*INITDB, f"--pwfile=/proc/self/fd/{password.fileno()}"],
                 folder=data,
                 identity=identity,
                 log=log.fileno(),

@@ -16,7 +16,7 @@ def private_folder(path: Path) -> Path:
 def write_private(path: Path, text: str, owner: tuple[int, int] | None = None) -> None:
     """Write `text` with mode 0600, for `owner` (uid, gid) if given; never half a file."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
         file.flush()
         if owner is not None:

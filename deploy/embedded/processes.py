@@ -39,9 +39,10 @@ def launch(
 
     Call it from the main thread: the kernel takes the end of the calling thread for our death.
     """
+    numbers = (identity.uid, identity.gid, int(on_parent_death))
+    tether: list[str | Path] = [sys.executable, "-I", "-S", TETHER, *map(str, numbers)]
     process = subprocess.Popen(
-        [sys.executable, "-I", "-S", str(TETHER), str(identity.uid), str(identity.gid)]
-        + [str(int(on_parent_death)), name or str(program), str(program), *arguments],
+        [*tether, name or str(program), program, *arguments],
         cwd=folder,
         env=dict(environment) if environment is not None else bare_environment(),
         stdin=subprocess.PIPE if text_in else subprocess.DEVNULL,

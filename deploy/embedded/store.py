@@ -26,6 +26,7 @@ from deploy.embedded.processes import (
     titled,
 )
 
+INNER = ("master", "filer")
 PORTS = ("master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc", "s3", "s3_grpc")
 HERE = "/proc/self/cwd"  # the store's folder as it sees it, whatever its parents allow
 START_S = 120.0
@@ -128,8 +129,7 @@ class StoreServer:
         with self.log.open("ab") as log:
             shell = launch(
                 weed_program(self._identity),
-                ["shell", f"-master={_address(self._ports, 'master')}"]
-                + [f"-filer={_address(self._ports, 'filer')}"],
+                ["shell", *_addresses(self._ports)],
                 folder=self.folder / "state",
                 identity=self._identity,
                 log=log.fileno(),
@@ -172,9 +172,9 @@ def _server_arguments(ports: dict[str, int]) -> list[str]:
     ]
 
 
-def _address(ports: dict[str, int], name: str) -> str:
+def _addresses(ports: dict[str, int]) -> list[str]:
     """`host:port.grpc`, as weed writes an address whose gRPC port is not its port + 10,000."""
-    return f"127.0.0.1:{ports[name]}.{ports[f'{name}_grpc']}"
+    return [f"-{name}=127.0.0.1:{ports[name]}.{ports[name + '_grpc']}" for name in INNER]
 
 
 def _security(signing_key: str) -> str:
