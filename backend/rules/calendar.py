@@ -74,7 +74,7 @@ class WorkCalendar:
         return WorkCalendar([*kept_off, *holidays], [*kept_on, *make_up], self.known_years | {year})
 
     def is_working(self, day: date) -> bool:
-        at = self._index(day.toordinal())
+        at = within(day).toordinal() - FIRST
         return self._before[at + 1] > self._before[at]
 
     def is_known(self, day: date) -> bool:
@@ -109,11 +109,6 @@ class WorkCalendar:
         """Whether a day of first..last lies in a year nobody has published yet."""
         return self._unknown[last - FIRST + 1] > self._unknown[first - FIRST]
 
-    def _index(self, day: int) -> int:
-        if not FIRST <= day <= LAST:
-            raise BadCount(f"{day} 超出日历 / lies outside 1990–2100.", "Check the date.")
-        return day - FIRST
-
     def working_days_of(self, year: int) -> list[date]:
         """Every working day of a year, for a page that prints the calendar."""
         first, last = date(year, 1, 1).toordinal(), date(year, 12, 31).toordinal()
@@ -126,6 +121,13 @@ def published_calendar() -> WorkCalendar:
     """The calendar of the State Council's notices, as the installed library knows them."""
     years = {day.year for day in published.holidays}
     return WorkCalendar(published.holidays, published.workdays, range(min(years), max(years) + 1))
+
+
+def within(day: date) -> date:
+    """`day`, if the tables know it; else `BadCount`."""
+    if not FIRST <= day.toordinal() <= LAST:
+        raise BadCount(f"{day} 超出日历 / {day} lies outside 1990–2100.", "Check the date.")
+    return day
 
 
 def law_date(at: datetime) -> date:

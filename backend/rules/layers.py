@@ -16,7 +16,7 @@ from backend.rules.rows import Law, YearNotice
 SECTIONS = ("rule", "checklist", "gate")
 # A lower authority that changes one of these must cite the article that lets it.
 LAW_FIELDS = frozenset(
-    [
+    {
         "limit",
         "unit",
         "roll",
@@ -42,7 +42,7 @@ LAW_FIELDS = frozenset(
         "mode",
         "min_coverage",
         "officers",
-    ]
+    }
 )
 
 

@@ -36,7 +36,7 @@ class Process(msgspec.Struct, frozen=True):
     settings: Settings
 
 
-class PackData(msgspec.Struct, frozen=True, omit_defaults=True):
+class PackData(msgspec.Struct, frozen=True):
     """The merged content of a pack: all that its id is made from."""
 
     sector: str
@@ -49,18 +49,19 @@ class PackData(msgspec.Struct, frozen=True, omit_defaults=True):
 class Pack:
     """A merged, checked pack. `rules` and `checklist` hold every row by id, switched off or not."""
 
-    def __init__(self, data: PackData) -> None:
+    def __init__(self, data: PackData, pinned: bytes | None = None) -> None:
         self.data = data
+        self._dumped = pinned or msgspec.json.encode(data, order="deterministic")
         self.sector = data.sector
         self.process = data.process
         self.rules: Mapping[str, Rule] = {row.id: row for row in data.rules}
         self.checklist: Mapping[str, ChecklistItem] = {row.id: row for row in data.checklist}
-        digest = hashlib.sha256(self.dump()).hexdigest()
+        digest = hashlib.sha256(self._dumped).hexdigest()
         self.id = f"{data.sector or 'base'}-{digest[:16]}"
 
     def dump(self) -> bytes:
-        """The pack as JSON; equal packs give equal bytes. `restore` reads it."""
-        return msgspec.json.encode(self.data, order="deterministic")
+        """The pack as JSON; equal packs give equal bytes. `restore` reads it, under the same id."""
+        return self._dumped
 
     @cached_property
     def calendar(self) -> WorkCalendar:
@@ -92,7 +93,7 @@ class Pack:
 def restore(dumped: bytes) -> Pack:
     """The pack that a case pinned. Raises `PackRefused` if the bytes are no pack."""
     try:
-        return Pack(msgspec.json.decode(dumped, type=PackData))
+        return Pack(msgspec.json.decode(dumped, type=PackData), dumped)
     except msgspec.DecodeError as e:
         raise PackRefused("(pinned)", f"unreadable: {e}", "Load the pack anew and re-pin.") from e
 
@@ -157,7 +158,8 @@ def merge(sector: str, layers: Sequence[Layer], on: date) -> Pack:
         ),
         tuple(notice for layer in layers for notice in layer.notices),
     )
-    check_pack(data.rules, data.checklist, data.process.gates, data.process.settings)
+    ever = frozenset(row["id"] for layer in layers for row in layer.rows["rule"])
+    check_pack(data.rules, data.checklist, data.process.gates, data.process.settings, ever)
     return Pack(data)
 
 

@@ -11,7 +11,7 @@ from backend.rules.periods import UNITS
 from backend.rules.rows import MEDIA, RULE_KINDS, ChecklistItem, Gate, Rule, Settings
 
 CONFIDENCES = ("V", "S", "M", "M-H", "M-Md", "M-L")
-STAGES = [
+STAGES = (
     "filed",
     "investigating",
     "reviewing",
@@ -23,10 +23,10 @@ STAGES = [
     "executing",
     "closed",
     "archived",
-]
+)
 # Filled by backend.rules.process; named here so that a pack can be checked without it.
 GATE_CHECKS = frozenset(
-    [
+    {
         "one_lead",
         "two_officers",
         "id_shown",
@@ -47,7 +47,7 @@ GATE_CHECKS = frozenset(
         "summary_limits",
         "case_closed",
         "monitoring_reviewed",
-    ]
+    }
 )
 
 
@@ -56,13 +56,15 @@ def check_pack(
     checklist: Sequence[ChecklistItem],
     gates: Sequence[Gate],
     settings: Settings,
+    ever: frozenset[str],
 ) -> None:
-    """Raise `PackRefused` for the first contradiction."""
+    """Raise `PackRefused` for the first contradiction. `ever`: rule ids of any date."""
     by_id = {row.id: row for row in rules}
     for row in rules:
         _check_words(row)
         _check_limit(row)
         _check_links(row, by_id)
+        _known(row.id, "conflicts_with", row.conflicts_with, ever)
     _refuse_circles(by_id)
     for item in checklist:
         _check_item(item)
@@ -119,7 +121,7 @@ def _check_limit(row: Rule) -> None:
         (row.before and bool(row.suspended_by), "倒推不得中止 / a limit counted back cannot stop"),
         (
             row.unit == "DATE" and not _is_month_day(row.month_day),
-            "month_day 须为 MM-DD / must be MM-DD",
+            "须为 MM-DD / needs month_day MM-DD",
         ),
         (row.trigger in row.met_by, "由同一事件开始和完成 / opened and met by one event"),
         (bool(set(row.when) & set(row.unless)), "when 与 unless 矛盾 / contradict each other"),
@@ -137,7 +139,6 @@ def _is_month_day(text: str) -> bool:
 
 
 def _check_links(row: Rule, by_id: Mapping[str, Rule]) -> None:
-    _known(row.id, "conflicts_with", row.conflicts_with, by_id)
     if not row.extends:
         return
     base = by_id.get(row.extends)

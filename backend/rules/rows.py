@@ -1,4 +1,8 @@
-"""The rows of a rule pack, as values. Field by field what the TOML says."""
+"""The rows of a rule pack, as values. Field by field what the TOML says.
+
+Pinned packs leave out what has its default, so a default here may never change its meaning: a new
+choice is a new field. `Settings` are pinned whole.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +25,9 @@ class Law(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unit: str = "条"
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Rule(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """A deadline.
 
     `kind`: duty = someone must act by then (else `overdue`); window = time that must pass or in
@@ -53,8 +59,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     upto: bool = False  # the event's data "days" gives the length, at most `limit` (0: no cap)
     emits: str = ""  # event that its passing brings about
     emits_at: str = "due"  # due | strict | start
-    daily_percent: float = 0
-    cap_percent: float = 0
+    daily_percent: float = 0.0
+    cap_percent: float = 0.0
     unit_unstated: bool = False
     conflicts_with: tuple[str, ...] = ()
     consequence_zh: str = ""
@@ -90,7 +96,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         )
 
 
-class ChecklistItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ChecklistItem(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """What must be recorded at a step.
 
     `media` is any-of: each inner tuple is one set of recording kinds that suffices. `points` are
@@ -137,7 +145,9 @@ class ChecklistItem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         return self.confidence == "V" if self.enabled is None else self.enabled
 
 
-class Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Gate(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True
+):
     """What must hold before a case enters one of the stages `to`; `check` names the test."""
 
     id: str

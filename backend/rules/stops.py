@@ -30,13 +30,15 @@ class Stop(msgspec.Struct, frozen=True):
 
     @property
     def days(self) -> tuple[date, date | None]:
-        return law_date(self.begin), law_date(self.end) if self.end else None
+        """First and last day left out; a restart at midnight leaves its own day in."""
+        last = law_date(self.end - timedelta(microseconds=1)) if self.end else None
+        return law_date(self.begin), last
 
 
 def declared(first: date, last: date) -> Stop:
     """A person's own exclusion of whole days, both ends left out."""
     begin = midnight(first.toordinal())
-    return Stop(DECLARED, begin, midnight(last.toordinal() + 1) - timedelta(microseconds=1))
+    return Stop(DECLARED, begin, midnight(last.toordinal() + 1))
 
 
 def stops_of(stopped: Sequence[Event], restarted: Sequence[Event]) -> tuple[Stop, ...]:
@@ -67,7 +69,7 @@ def _until(event: Event) -> datetime | None:
     if until is None:
         return None
     day = until if isinstance(until, date) else _parse(str(until), "until")
-    return midnight(day.toordinal() + 1) - timedelta(microseconds=1)
+    return midnight(day.toordinal() + 1)
 
 
 def day_in(event: Event, key: str) -> date:
@@ -97,7 +99,8 @@ def applying(row: Rule, subject: str, stops: Sequence[Stop]) -> tuple[Stop, ...]
 
 def as_ranges(stops: Sequence[Stop], now: datetime) -> list[Range]:
     """Excluded days; a stop that still stands excludes up to today."""
-    return merge_ranges(_range(stop, now) for stop in stops)
+    ranges = (_range(stop, now) for stop in stops)
+    return merge_ranges((first, last) for first, last in ranges if first <= last)
 
 
 def _range(stop: Stop, now: datetime) -> Range:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from backend.rules.calendar import SHANGHAI
+from backend.rules.calendar import SHANGHAI, within
 from backend.rules.deadlines import Due, first_count, judge, next_count
 from backend.rules.errors import BadCount, NoExtension, UnknownRule
 from backend.rules.events import Event
@@ -38,6 +38,7 @@ def due_command(
     extension that only a sector has is taken from the first that has it, and a step says so.
     Raises `UnknownRule`, `NoExtension`, `BadCount`.
     """
+    within(day)
     pack, notes = _find_pack(rule_id, day, extend, sector, department_layer)
     row = pack.rules[rule_id]
     event = _event(row, day, at)
@@ -54,7 +55,7 @@ def due_command(
 
 def _in_order(excludes: Sequence[tuple[date, date]]) -> list[tuple[date, date]]:
     for first, last in excludes:
-        if last < first:
+        if within(last) < within(first):
             raise BadCount(
                 f"扣除期间倒置 / {first}..{last} ends before it begins.", "Write FIRST..LAST."
             )
@@ -156,7 +157,8 @@ class RuleRow(msgspec.Struct, frozen=True):
     id: str
     title_zh: str
     title_en: str
-    article: str
+    article_zh: str
+    article_en: str
     confidence: str
     on: bool
 
@@ -164,8 +166,6 @@ class RuleRow(msgspec.Struct, frozen=True):
 def rule_rows(pack: Pack) -> tuple[RuleRow, ...]:
     """Every rule of a pack, switched off ones too, for `quanji rules` and help texts."""
     return tuple(
-        RuleRow(
-            r.id, r.title_zh, r.title_en, f"{r.article_zh} / {r.article_en}", r.confidence, r.on
-        )
+        RuleRow(r.id, r.title_zh, r.title_en, r.article_zh, r.article_en, r.confidence, r.on)
         for r in pack.rules.values()
     )
