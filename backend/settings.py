@@ -89,6 +89,15 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return msgspec.convert(given, Settings, strict=False)
 
 
+def variables_of_file(path: Path) -> dict[str, str]:
+    """`NAME=value` lines as `quanji up` keeps them and systemd's EnvironmentFile reads them."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}; is it a folder of `quanji up`?") from error
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
 def read_secret(path: Path) -> bytes:
     """The process's secret; refuses a short file and one that others may read."""
     try:

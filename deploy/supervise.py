@@ -17,7 +17,7 @@ from deploy import preflight
 from deploy.children import STOPPING, Child, launch_ours
 from deploy.embedded.failure import Exit, StartFailure
 from deploy.embedded.postgres import PostgresServer
-from deploy.embedded.private import remembered_secret
+from deploy.embedded.private import remembered_secret, write_private
 from deploy.embedded.processes import end, last_lines, stop_child, survivors, with_variable
 from deploy.embedded.store import StoreAddress, StoreServer
 
@@ -25,6 +25,7 @@ MARK = "QUANJI_UP"  # in the environment of each child: whose it is, for the nex
 BUCKET, DATABASE = "evidence", "quanji"
 HOPELESS = 4  # ends in a row before the API ever answered
 LOGINS = "first-logins.txt"
+SETTINGS = "settings.env"  # for `quanji admin --data` and for whoever looks inside
 
 
 class Wanted(NamedTuple):
@@ -142,6 +143,8 @@ class Supervisor:
             "work_dir": str(self.folder / "work"),
         }
         ours = {variable(name): value for name, value in settings.items()}
+        lines = "".join(f"{name}={value}\n" for name, value in ours.items())
+        write_private(self.folder / SETTINGS, lines)
         return {**os.environ, **ours, MARK: str(self.folder), "PYTHONUNBUFFERED": "1"}
 
     def _prepare(self) -> None:

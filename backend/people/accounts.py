@@ -102,7 +102,7 @@ async def _count_failure(database: Database, account: Record, now: datetime) -> 
         await tx.execute(
             """update accounts
                   set failed_attempts = (failed_attempts + 1) % $2,
-                      locked_until = case when failed_attempts + 1 >= $2 then $3 end
+                      locked_until = case when failed_attempts + 1 >= $2 then $3::timestamptz end
                 where id = $1""",
             account["id"],
             MOST_FAILURES,

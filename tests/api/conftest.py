@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -36,9 +37,20 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 
 @pytest.fixture
 async def app(settings: Settings) -> AsyncIterator[Litestar]:
+    """Its lifespan runs in a task of its own: it must end in the task that it began in."""
     app = create_app(settings)
-    async with app.lifespan():
-        yield app
+    started, finished = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            started.set()
+            await finished.wait()
+
+    life = asyncio.create_task(live())
+    await asyncio.wait({life, asyncio.create_task(started.wait())}, return_when="FIRST_COMPLETED")
+    yield app
+    finished.set()
+    await life
 
 
 @pytest.fixture
