@@ -149,7 +149,7 @@ def import_rows(rows: Sequence[Sequence[str]]) -> Imported:
         if not any(cells.values()):
             continue
         # Merged cells leave the lines below the first one empty.
-        last = {name: cells[name] or last.get(name, "") for name in ("category", "stage")}
+        last = {name: cells.get(name) or last.get(name, "") for name in ("category", "stage")}
         try:
             items.append(_fresh(items, ImportedItem(line, _item(line, {**cells, **last}))))
         except ChecklistRefused as refusal:
@@ -192,7 +192,7 @@ def _known_columns(line: int, row: Sequence[str], names: dict[int, str | None]) 
 
 
 def _column(cell: str) -> str | None:
-    text = re.sub(r"[\s（(].*|[_-]", "", cell.strip().lower()) or cell.strip().lower()
+    text = re.sub(r"\s|_|-", "", re.sub(r"[（(].*", "", cell.lower()))
     exact = (name for name, words in COLUMNS.items() if text in words)
     return next(exact, None)
 

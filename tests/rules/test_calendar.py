@@ -29,7 +29,9 @@ CALENDAR = published_calendar()
         ("2025-10-11", True, "make_up", "law.md §5"),
     ],
 )
-def test_a_day_works_or_rests_as_the_notice_says(day: str, works: bool, kind: str, why: str) -> None:
+def test_a_day_works_or_rests_as_the_notice_says(
+    day: str, works: bool, kind: str, why: str
+) -> None:
     assert CALENDAR.is_working(date.fromisoformat(day)) is works, why
     assert CALENDAR.kind(date.fromisoformat(day)) == kind, why
 

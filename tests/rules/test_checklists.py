@@ -71,11 +71,22 @@ ROWS = [
 
 @pytest.mark.parametrize(("kind", "when", "medium", "mode", "officers", "documents", "must"), ROWS)
 def test_every_row_of_the_law_is_there(
-    kind: str, when: str, medium: str, mode: str, officers: int, documents: tuple[str, ...], must: bool
+    kind: str,
+    when: str,
+    medium: str,
+    mode: str,
+    officers: int,
+    documents: tuple[str, ...],
+    must: bool,
 ) -> None:
     row = item(kind, when)
     assert (row.media[0][0] if row.media else "") == medium
-    assert (row.mode, row.officers, row.documents, row.mandatory) == (mode, officers, documents, must)
+    assert (row.mode, row.officers, row.documents, row.mandatory) == (
+        mode,
+        officers,
+        documents,
+        must,
+    )
     assert row.article_zh in row.article and row.article_en in row.article
 
 
@@ -136,7 +147,10 @@ def test_a_step_never_recorded_is_a_missing_recording(kind: str, when: str) -> N
 @pytest.mark.parametrize(("kind", "when"), CONTINUOUS + POINT)
 def test_a_recording_of_1970_leaves_the_step_missing(kind: str, when: str) -> None:
     row = item(kind, when)
-    old = Interval(datetime.fromisoformat("1970-01-01T00:00+00:00"), datetime.fromisoformat("1970-01-01T01:00+00:00"))
+    old = Interval(
+        datetime.fromisoformat("1970-01-01T00:00+00:00"),
+        datetime.fromisoformat("1970-01-01T01:00+00:00"),
+    )
     assert [f.code for f in judge_step(row, evidence(row, [old])).findings] == ["missing_recording"]
 
 
@@ -166,7 +180,9 @@ def test_a_point_step_wants_a_photo_of_each_thing_or_one_video(kind: str, when: 
     assert judge_step(row, evidence(row, enough)).complete
     fewer = judge_step(row, evidence(row, enough[1:]))
     assert [f.code for f in fewer.findings] == ["missing_recording"]
-    video = StepEvidence(STEP, (Recorded("video", span(3, 20)),), (), row.documents, 2, witness=True)
+    video = StepEvidence(
+        STEP, (Recorded("video", span(3, 20)),), (), row.documents, 2, witness=True
+    )
     assert judge_step(row, video).complete
 
 
@@ -201,7 +217,7 @@ def test_the_handheld_gets_each_row_once() -> None:
 
 
 def test_a_lower_share_may_suffice_where_a_department_says_so() -> None:
-    layer = '[[checklist]]\nid = "seizure"\nmin_coverage = 0.8\nbasis = ["118"]'.encode()
+    layer = b'[[checklist]]\nid = "seizure"\nmin_coverage = 0.8\nbasis = ["118"]'
     row = required_for(load_pack("shijian", date(2026, 3, 2), layer), "seize")
     assert row is not None
     assert judge_step(row, evidence(row, [span(0, 26), span(34, 60)])).complete

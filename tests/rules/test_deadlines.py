@@ -9,15 +9,15 @@ import pytest
 from backend.rules.deadlines import Due, deadlines_of
 from backend.rules.errors import BadEvent
 from backend.rules.events import EVENT_KINDS, Event, problems
-from backend.rules.pack import load_pack
+from backend.rules.pack import Pack, load_pack
 from tests.rules.cast import at, event
 
 SHIJIAN = load_pack("shijian", date(2026, 3, 2))
 ZHUJIAN = load_pack("zhujian", date(2026, 3, 2))
 
 
-def one(events: list[Event], rule: str, now: str, pack: object = SHIJIAN) -> Due:
-    dues = [due for due in deadlines_of(pack, events, at(now)) if due.rule == rule]  # type: ignore[arg-type]
+def one(events: list[Event], rule: str, now: str, pack: Pack = SHIJIAN) -> Due:
+    dues = [due for due in deadlines_of(pack, events, at(now)) if due.rule == rule]
     assert len(dues) == 1, [due.key for due in dues]
     return dues[0]
 
@@ -66,7 +66,13 @@ MEETINGS = [
     ("case_filed", "decision_made", "2026-06-01 20:00", "met", "on the last evening"),
     ("case_filed", "decision_made", "2026-06-02 09:00", "met_late", "a day late stays visible"),
     ("case_filed", "case_dropped", "2026-05-20", "met", "dropped also ends it"),
-    ("case_filed", "decision_made", "2026-02-20", "overdue", "a decision before filing ends nothing"),
+    (
+        "case_filed",
+        "decision_made",
+        "2026-02-20",
+        "overdue",
+        "a decision before filing ends nothing",
+    ),
 ]
 
 
@@ -94,7 +100,9 @@ def test_the_upload_clock_starts_at_each_recordings_own_end() -> None:
 
 def test_a_late_sync_may_reveal_a_deadline_that_is_already_missed() -> None:
     """Deadlines run from the event; when the server learns of it is no part of the count."""
-    revealed = one([event("recording_ended", "2026-03-02 10:00", "rec")], "media.upload", "2026-03-09")
+    revealed = one(
+        [event("recording_ended", "2026-03-02 10:00", "rec")], "media.upload", "2026-03-09"
+    )
     assert revealed.state == "overdue"
     assert revealed.ends_at == at("2026-03-03 10:00")
 
@@ -122,7 +130,10 @@ def test_a_clock_stops_only_for_reasons_that_the_law_names(reason: str, due: str
 
 
 def test_a_standing_suspension_says_so_and_moves_with_today() -> None:
-    events = [event("case_filed", "2026-03-02"), event("clock_stopped", "2026-04-13", reason="testing")]
+    events = [
+        event("case_filed", "2026-03-02"),
+        event("clock_stopped", "2026-04-13", reason="testing"),
+    ]
     later = one(events, "case.decide", "2026-07-01")
     assert later.state == "suspended" and later.next_change_at is None
     assert later.strict == date(2026, 5, 31) + timedelta(days=80), "13 April to 1 July left out"
@@ -154,7 +165,9 @@ def test_a_seizure_alarms_on_its_strict_date_and_shows_both() -> None:
     due = one(events, "seize.end", "2026-04-05")
     assert (due.strict, due.due, due.state) == (date(2026, 4, 4), date(2026, 4, 7), "overdue")
     released = [*events, event("seizure_released", "2026-04-07", "lot")]
-    assert one(released, "seize.end", "2026-04-08").state == "met", "the rolled day is still in time"
+    assert one(released, "seize.end", "2026-04-08").state == "met", (
+        "the rolled day is still in time"
+    )
 
 
 def test_an_extension_in_time_moves_the_deadline_and_keeps_its_key() -> None:
@@ -166,7 +179,10 @@ def test_an_extension_in_time_moves_the_deadline_and_keeps_its_key() -> None:
 
 
 def test_an_extension_after_the_expiry_is_not_applied_and_says_so() -> None:
-    events = [event("seizure_started", "2026-03-05", "lot"), event("seizure_extended", "2026-04-05", "lot")]
+    events = [
+        event("seizure_started", "2026-03-05", "lot"),
+        event("seizure_extended", "2026-04-05", "lot"),
+    ]
     due = one(events, "seize.end", "2026-04-05")
     assert due.strict == date(2026, 4, 4)
     assert any("不予计入" in step.zh and "not applied" in step.en for step in due.steps)
@@ -200,7 +216,9 @@ def test_a_second_extension_beyond_the_law_is_refused(sector: str, days: int | N
 def test_an_unpaid_fine_opens_the_surcharge_from_the_rolled_day() -> None:
     served = event("decision_served", "2026-04-16", id="s")
     assert one([served], "pay", "2026-05-06 20:00").state == "near"
-    assert not [d for d in deadlines_of(SHIJIAN, [served], at("2026-05-06 20:00")) if d.rule == "surcharge"]
+    assert not [
+        d for d in deadlines_of(SHIJIAN, [served], at("2026-05-06 20:00")) if d.rule == "surcharge"
+    ]
     surcharge = one([served], "surcharge", "2026-05-08")
     assert (surcharge.due, surcharge.state) == (date(2026, 5, 7), "accruing")
     paid = [served, event("fine_paid", "2026-05-06 23:00")]
@@ -218,7 +236,9 @@ def test_expired_remedies_open_the_courts_three_months() -> None:
     served = [event("decision_served", "2025-01-15", no_fine=True)]
     assert one(served, "court.apply", "2025-07-20").due == date(2025, 10, 15)
     reviewed = [*served, event("review_applied", "2025-02-01")]
-    assert not [d for d in deadlines_of(SHIJIAN, reviewed, at("2025-07-20")) if d.rule == "court.apply"]
+    assert not [
+        d for d in deadlines_of(SHIJIAN, reviewed, at("2025-07-20")) if d.rule == "court.apply"
+    ]
 
 
 def test_a_permit_nobody_answered_is_deemed_accepted_on_its_first_day() -> None:
@@ -259,7 +279,9 @@ def test_both_legal_review_limits_run_where_two_laws_differ() -> None:
 
 
 def test_unverified_rules_open_nothing() -> None:
-    assert deadlines_of(SHIJIAN, [event("major_decision_made", "2026-03-02")], at("2026-03-03")) == ()
+    assert (
+        deadlines_of(SHIJIAN, [event("major_decision_made", "2026-03-02")], at("2026-03-03")) == ()
+    )
 
 
 def test_the_order_of_events_does_not_matter() -> None:

@@ -24,9 +24,9 @@ PAY_DUE = date(2026, 5, 6)
         ("2026-06-08", [], 33, 99_000, False, "99%"),
         ("2026-06-09", [], 34, 100_000, True, "102% is cut to the principal"),
         ("2027-05-07", [], 366, 100_000, True, "and stays there"),
-        ("2026-05-20", [("2026-05-10", "2026-05-14")], 9, 27_000, False, "a review pauses five days"),
-        ("2026-05-20", [("2026-05-10", "2026-05-14"), ("2026-05-12", "2026-05-16")], 7, 21_000, False,
-         "days of review and suit together count once"),
+        ("2026-05-20", [("2026-05-10", "2026-05-14")], 9, 27_000, False, "a review pauses five"),
+        ("2026-05-20", [("2026-05-10", "2026-05-14"), ("2026-05-12", "2026-05-16")], 7, 21_000,
+         False, "days of review and suit together count once"),
         ("2026-05-20", [("2026-05-01", "2026-06-30")], 0, 0, False, "paused throughout"),
     ],
 )  # fmt: skip
