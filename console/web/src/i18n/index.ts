@@ -33,6 +33,7 @@ export interface Bilingual {
   en: string;
 }
 
-export function said(sentence: Partial<Bilingual> | null | undefined): string {
-  return sentence?.[language.value] ?? sentence?.zh ?? "";
+export function said(sentence: Partial<Bilingual> | Record<string, unknown> | null | undefined): string {
+  const both = sentence as Partial<Bilingual> | null | undefined;
+  return both?.[language.value] ?? both?.zh ?? "";
 }
