@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -54,7 +55,7 @@ async def uploaded(
     declared: bytes | None = None,
 ) -> UUID:
     """A `received` recording with the bytes of `path`, as the upload door leaves it."""
-    recording_id, body = new_id(), path.read_bytes()
+    recording_id, body = new_id(), await asyncio.to_thread(path.read_bytes)
     key = original_key("shijian", date(2026, 3, 2), recording_id, path.suffix)
     await store.put(key, body)
     async with database.transaction() as tx:
