@@ -86,7 +86,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     ]
     if problems:
         raise SettingsError("\n".join(problems))
-    return msgspec.convert(given, Settings, strict=False)
+    return msgspec.convert(given, Settings, strict=False, dec_hook=lambda kind, raw: kind(raw))
 
 
 def variables_of_file(path: Path) -> dict[str, str]:

@@ -95,6 +95,11 @@ def run(chosen: argparse.Namespace) -> int:
     except SettingsError as error:
         print(f"quanji admin:\n{error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(
+            f"quanji admin: 连不上数据库 / the database does not answer: {error}", file=sys.stderr
+        )
+        return 3
     except Refusal as refusal:
         print(f"quanji admin: {refusal.detail} ({refusal.where})", file=sys.stderr)
         return 1
