@@ -3,6 +3,7 @@ Pure but for reading the stream it is handed."""
 
 from __future__ import annotations
 
+import codecs
 from typing import BinaryIO, Literal
 
 import msgspec
@@ -32,13 +33,18 @@ def family(head: bytes) -> Family:
 
 
 def _is_text(head: bytes) -> bool:
-    if b"\x00" in head or head.startswith(b"#!AMR"):
+    """UTF-8 or GB 18030 without control characters; the last character may be cut in two."""
+    if head.startswith(b"#!AMR") or any(b < 32 and b not in b"\t\r\n\x0c\x1b" for b in head):
         return False
+    return any(_decodes(head, encoding) for encoding in ("utf-8", "gb18030"))
+
+
+def _decodes(head: bytes, encoding: str) -> bool:
     try:
-        head[:-4].decode("utf-8")
+        codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError:
         return False
-    return sum(b < 32 and b not in b"\t\r\n\x0c\x1b" for b in head) == 0
+    return True
 
 
 class Boxes(msgspec.Struct, frozen=True):
