@@ -59,7 +59,5 @@ def _time(text: str) -> time:
 def _period(text: str) -> tuple[date, date]:
     first, separator, last = text.partition("..")
     if not separator:
-        raise argparse.ArgumentTypeError(
-            f"{text} 不是期间 / is no period: A..B"
-        )
+        raise argparse.ArgumentTypeError(f"{text} 不是期间 / is no period: A..B")
     return _date(first), _date(last)
