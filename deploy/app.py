@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar, Request, get
+from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             version=VERSION,
             path="/schema",
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            openapi_router=Router(path="/schema", route_handlers=[], opt={"who": ANYONE}),
         ),
     )
 
