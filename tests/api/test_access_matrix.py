@@ -29,7 +29,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/flags/{flag_id}/acknowledge"): {},
     ("POST", "/api/flags/{flag_id}/waive"): {"reason": "设备故障，已书面说明"},
     ("POST", "/api/conflicts/{conflict_id}/close"): {"choice": "server"},
-    ("PATCH", "/api/{entity}/{entity_id}"): {"base": {"title": 1}, "fields": {"title": "x"}},
+    ("PATCH", "/api/edits/{entity}/{entity_id}"): {"base": {"title": 1}, "fields": {"title": "x"}},
 }
 
 
