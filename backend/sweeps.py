@@ -144,7 +144,7 @@ async def recordings_missing(database: Transactions, now: datetime) -> int:
                 where s.ended_at > $1 and s.ended_at <= $2 and s.kind = any($4)
                   and s.started_at <= s.ended_at and s.deleted_at is null
                   and (c.step_id is null
-                       or (not c.complete and c.judged_at < s.ended_at + $3))""",
+                       or (not c.complete and c.judged_at < s.ended_at + $3::interval))""",
             now - LOOK_BACK,
             now - limit,
             limit,

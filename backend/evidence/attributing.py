@@ -81,7 +81,7 @@ async def recordings_around(tx: Tx, case_ids: Collection[UUID]) -> set[UUID]:
     rows = await tx.fetch(
         """with span as (
                select i.id, i.case_id, min(s.started_at) as since,
-                      max(coalesce(s.ended_at, i.ended_at, s.started_at + $2)) as until
+                      max(coalesce(s.ended_at, i.ended_at, s.started_at + $2::interval)) as until
                  from inspections i join steps s on s.inspection_id = i.id
                 where i.case_id = any($1) and s.started_at is not null
                 group by i.id)
@@ -90,8 +90,9 @@ async def recordings_around(tx: Tx, case_ids: Collection[UUID]) -> set[UUID]:
              join inspection_officers io on io.inspection_id = same.id
              join assignments a on a.officer_id = io.officer_id
              join recordings r on r.device_id = a.device_id
-              and r.captured_from < span.until + $3 and r.captured_to > span.since - $3
-              and r.captured_from > span.since - $2
+              and r.captured_from < span.until + $3::interval
+              and r.captured_to > span.since - $3::interval
+              and r.captured_from > span.since - $2::interval
            union
            select id from recordings where case_id = any($1)
            union
@@ -173,18 +174,20 @@ async def _candidates(
            select distinct on (v.recording_id, s.id)
                   v.recording_id, s.id as step_id, s.kind, i.case_id, i.latitude, i.longitude,
                   coalesce(i.duplicate_of, i.id) as visit, s.started_at,
-                  coalesce(s.ended_at, i.ended_at, greatest($2, s.started_at)) as ended_at
+                  coalesce(s.ended_at, i.ended_at, greatest($2::timestamptz, s.started_at))
+                      as ended_at
              from visits v
              join recordings r on r.id = v.recording_id
              join inspections held on held.id = v.inspection_id
-              and held.started_at between r.captured_from - $3 and r.captured_to + $3
+              and held.started_at between r.captured_from - $3::interval
+                                  and r.captured_to + $3::interval
              join inspections i on i.case_id = held.case_id
               and coalesce(i.duplicate_of, i.id) = coalesce(held.duplicate_of, held.id)
              join steps s on s.inspection_id = i.id
             where i.deleted_at is null and s.deleted_at is null
-              and s.started_at < r.captured_to + $4 + r.uncertainty_ms * interval '1 ms'
-              and coalesce(s.ended_at, i.ended_at, $2)
-                  > r.captured_from - $4 - r.uncertainty_ms * interval '1 ms'
+              and s.started_at < r.captured_to + $4::interval + r.uncertainty_ms * interval '1 ms'
+              and coalesce(s.ended_at, i.ended_at, $2::timestamptz)
+                  > r.captured_from - $4::interval - r.uncertainty_ms * interval '1 ms'
             order by v.recording_id, s.id""",
         recording_ids,
         now,

@@ -22,6 +22,8 @@ KINDS = ("late_upload", "bad_recording", "clock_unreliable", "unattributed_recor
 GRACE = timedelta(hours=24)
 # Beyond this, seconds no longer decide what was recorded: one contact a day keeps a crystal within.
 TRUSTED_MS = 120_000
+# Reasons of a rejection that are no fault of the file, or that have a flag of their own.
+TOLD_ELSEWHERE = frozenset(("known_bytes", "digest_mismatch", "object_missing"))
 # Shorter black passages are a hand before the lens.
 BLACK_S = 10.0
 
@@ -62,8 +64,10 @@ Said = tuple[str, Any, dict[str, Any]]
 
 def _bad(row: Record) -> Iterator[Said]:
     if row["state"] == "rejected":
-        words = explanations.rejected_words(row["file_name"], from_json(row["state_reason"]))
-        yield "bad_recording", "serious", words
+        reason = from_json(row["state_reason"])
+        if reason.get("code") not in TOLD_ELSEWHERE:
+            words = explanations.rejected_words(row["file_name"], reason)
+            yield "bad_recording", "serious", words
         return
     quality = from_json(row["quality"])
     black = sum(one["end_s"] - one["begin_s"] for one in quality if one["kind"] == "black")
