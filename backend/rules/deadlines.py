@@ -122,7 +122,7 @@ def deadlines_of(pack: Pack, events: Sequence[Event], now: datetime) -> tuple[Du
     """Every deadline of a case, soonest first. Raises `BadEvent` for an event it can't use."""
     _check(events)
     book = _Book(events)
-    stops = stops_of(book.all("clock_stopped"), book.all("clock_restarted"))
+    stops = stops_of(book.all("clock_stopped"), book.all("clock_restarted"), now)
     waiting, dues = deque(events), []
     while waiting:
         event = waiting.popleft()
@@ -282,10 +282,10 @@ def _state(
         return "met" if _in_time(row, count, ends_at, met_at) else "met_late"
     if row.kind == "accrual":
         return "accruing" if now >= ends_at else "open"
+    if now >= ends_at:  # before asking for a stop: one that began too late saves nothing
+        return "elapsed" if row.kind == "window" else "overdue"
     if standing:
         return "suspended"
-    if now >= ends_at:
-        return "elapsed" if row.kind == "window" else "overdue"
     return "near" if warn_at and now >= warn_at[0] else "open"
 
 

@@ -17,7 +17,8 @@ from backend.rules.events import SUSPENSION_REASONS, Event
 from backend.rules.periods import Pause, Range, merge_pauses, merge_ranges
 from backend.rules.rows import Rule
 
-DECLARED = "declared"  # a person's own exclusion: every rule listens to it
+# A person's own exclusion on the command line: every rule listens to it, so no event may use it.
+DECLARED = "declared"
 
 
 class Stop(msgspec.Struct, frozen=True):
@@ -41,20 +42,24 @@ def declared(first: date, last: date) -> Stop:
     return Stop(DECLARED, begin, midnight(last.toordinal() + 1))
 
 
-def stops_of(stopped: Sequence[Event], restarted: Sequence[Event]) -> tuple[Stop, ...]:
+def stops_of(
+    stopped: Sequence[Event], restarted: Sequence[Event], now: datetime
+) -> tuple[Stop, ...]:
     """Pair each stop with the first restart of the same reason and subject after it.
 
-    A stop may carry its end in advance: `data["until"]`, a date (强制25: told in writing).
+    A stop may carry its end in advance: `data["until"]`, a date (强制25: told in writing). One
+    without an end that lies ahead of `now` has not begun to stop anything.
     """
-    return tuple(_stop(event, restarted) for event in stopped)
+    stops = (_stop(event, restarted) for event in stopped)
+    return tuple(stop for stop in stops if stop.end is not None or stop.begin <= now)
 
 
 def _stop(event: Event, restarted: Sequence[Event]) -> Stop:
     reason = event.data.get("reason", "")
-    if reason not in SUSPENSION_REASONS:
+    if reason not in SUSPENSION_REASONS or reason == DECLARED:
         raise BadEvent(
             f"中止原因未知 / clock_stopped has an unknown reason {reason!r}.",
-            f"Use one of {', '.join(SUSPENSION_REASONS)}.",
+            f"Use one of {', '.join(SUSPENSION_REASONS.keys() - {DECLARED})}.",
         )
     ends = [
         e.at

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+import msgspec
 import pytest
 
 from backend.rules.checklists import (
@@ -209,6 +210,18 @@ def test_an_inquiry_may_be_filmed_instead_of_taped_but_not_half_of_each() -> Non
     halves = (Recorded("video", span(0, 30)), Recorded("audio", span(30, 60)))
     mixed = judge_step(row, StepEvidence(STEP, halves, (), ("transcript",), 2))
     assert [f.code for f in mixed.findings] == ["recording_gap"]
+
+
+def test_two_media_wanted_together_are_both_wanted() -> None:
+    layer = b'[[checklist]]\nid = "seizure"\nmedia = [["video", "audio"]]\nbasis = ["118"]'
+    row = required_for(load_pack("shijian", date(2026, 3, 2), layer), "seize")
+    assert row is not None
+    filmed = evidence(row, [span(-1, 61)])
+    assert [f.code for f in judge_step(row, filmed).findings] == ["missing_recording"]
+    taped = msgspec.structs.replace(
+        filmed, recorded=(*filmed.recorded, Recorded("audio", span(-1, 61)))
+    )
+    assert judge_step(row, taped).complete
 
 
 def test_the_handheld_gets_each_row_once() -> None:

@@ -140,6 +140,18 @@ def test_a_standing_suspension_says_so_and_moves_with_today() -> None:
     assert any("尚未恢复" in step.zh for step in later.steps)
 
 
+def test_a_suspension_that_begins_after_the_expiry_hides_nothing() -> None:
+    stopped = event("clock_stopped", "2026-06-10", reason="testing")
+    due = one([event("case_filed", "2026-03-02"), stopped], "case.decide", "2026-07-01")
+    assert (due.state, due.due) == ("overdue", date(2026, 6, 1))
+
+
+def test_a_suspension_that_has_not_begun_stops_nothing_yet() -> None:
+    stopped = event("clock_stopped", "2026-05-25", reason="testing")
+    due = one([event("case_filed", "2026-03-02"), stopped], "case.decide", "2026-04-01")
+    assert (due.state, due.due) == ("open", date(2026, 6, 1))
+
+
 def test_a_suspension_told_in_advance_needs_no_restart() -> None:
     events = [
         event("seizure_started", "2026-03-02", "lot"),
@@ -241,6 +253,11 @@ def test_expired_remedies_open_the_courts_three_months() -> None:
     ]
 
 
+def test_remedies_recorded_as_expired_are_not_inferred_a_second_time() -> None:
+    events = [event("decision_served", "2025-01-15"), event("remedies_expired", "2025-08-01")]
+    assert one(events, "court.apply", "2025-09-01").due == date(2025, 11, 3), "1 Nov is a Saturday"
+
+
 def test_a_permit_nobody_answered_is_deemed_accepted_on_its_first_day() -> None:
     applied = [event("permit_applied", "2026-03-02")]
     assert one(applied, "permit.decide", "2026-03-20").due == date(2026, 3, 30)
@@ -310,10 +327,19 @@ def test_a_corrected_event_recomputes_and_keeps_the_key() -> None:
         [Event("case_filed", datetime(2026, 3, 2))],
         [event("case_filed", "2026-03-02", id="x"), event("decision_made", "2026-03-05", id="x")],
         [event("clock_stopped", "2026-03-02", reason="holiday trip")],
+        [event("clock_stopped", "2026-03-02", reason="declared")],
         [event("hearing_set", "2026-03-02")],
         [event("hearing_set", "2026-03-02", on="next week")],
     ],
-    ids=["unknown kind", "naive time", "one id twice", "unknown reason", "no date", "not a date"],
+    ids=[
+        "unknown kind",
+        "naive time",
+        "one id twice",
+        "unknown reason",
+        "excluded by hand",
+        "no date",
+        "not a date",
+    ],
 )
 def test_events_that_cannot_be_counted_are_refused(events: list[Event]) -> None:
     with pytest.raises(BadEvent):

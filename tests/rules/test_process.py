@@ -219,6 +219,17 @@ def test_nothing_is_decided_before_plea_and_hearing_windows_close(
     assert codes(move(facts, "deciding", now)) == expected, why
 
 
+def test_a_notice_dated_next_week_reopens_no_window() -> None:
+    later = plus(event("notice_served", "2026-04-06", hearing_right=True))
+    assert codes(move(case("noticed", events=later), "deciding", "2026-03-30")) == []
+
+
+def test_a_second_notice_opens_its_windows_anew() -> None:
+    again = plus(event("notice_served", "2026-03-27", hearing_right=True))
+    found = codes(move(case("noticed", events=again), "deciding", "2026-03-30"))
+    assert found == ["plea_window_open", "hearing_window_open"]
+
+
 def test_without_a_notice_there_is_no_decision() -> None:
     assert codes(move(case("deciding", events=EVENTS[:1]), "decided")) == ["no_notice"]
 
