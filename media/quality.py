@@ -83,6 +83,5 @@ def sprite_map(duration_s: float, tile_s: float, columns: int, width: int, heigh
 
 
 def _stamp(seconds: float) -> str:
-    whole = int(seconds)
-    thousandths = round((seconds - whole) * 1000)
+    whole, thousandths = divmod(round(seconds * 1000), 1000)
     return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{thousandths:03}"
