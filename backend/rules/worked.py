@@ -105,7 +105,7 @@ def _refusal(
     ids = sorted({known for pack in packs for known in pack.rules})
     if rule_id in ids and extend:
         return NoExtension(f"{rule_id} 无延长规定 / has no extension.", "Leave --extend out.")
-    near = get_close_matches(rule_id, ids, n=3, cutoff=0.4)
+    near = get_close_matches(rule_id, ids, n=3, cutoff=0.6)
     return UnknownRule(rule_id, near or [known for known in ids if rule_id in known][:5])
 
 
