@@ -94,10 +94,10 @@ VISITS: Mapping[str, Visit] = {
     ),
     "cold-store-seizure": Visit(
         "北坡冷鲜食品有限公司", "seizure", "扣押来源不明冻肉", "HH-SJ-01", ("巴特尔", "王秀英"),
-        _seizure(28), days=2, case="cold-store", summary="冻肉无检疫证明。",
-        facts=(found(6, "冷库冻肉无检疫合格证明", 3), item(16, "冻牛肉", "30 箱", 4)),
+        on_the_spot(30, Step("seize", 8, 28)), days=2, case="cold-store",
+        summary="冻肉无检疫证明。", result="扣押，当场交付清单",
+        facts=(found(6, "冷库冻肉无检疫合格证明", 2), item(16, "冻牛肉", "30 箱", 3)),
         papers=_decision(26, "冻牛肉 30 箱", ("韩雪峰", "巴特尔", "王秀英")),
-        takes=(Take("CAM-SJ-02", "photo", 6, scene=STORE),),
     ),
     "dairy-check": Visit(
         "草原清晨乳品有限公司", "check", "乳品批发部检查", "HH-SJ-03", ("其其格", "张建国"),
@@ -109,7 +109,7 @@ VISITS: Mapping[str, Visit] = {
         "马师傅烤羊腿摊", "seizure", "扣押占道经营工具", "HH-CG-01", ("苏日娜", "马俊", "白雪"),
         _seizure(29), back=0.7, case="lamb", summary="占用盲道经营，经劝离不改。",
         facts=(found(6, "烤炉与桌椅占用盲道", 3), item(15, "烤炉", "1 台", 4),
-               explained(18, 21, "执法记录仪更换电池", 4),
+               explained(17.9, 21.1, "执法记录仪更换电池", 4),
                noted(21, "中途更换记录仪电池，已口头说明")),
         papers=_decision(27, "烤炉 1 台", ("马师傅", "苏日娜", "马俊")),
         takes=(Take("CAM-CG-01", "video", 3, 15, STREET),

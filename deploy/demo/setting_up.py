@@ -50,9 +50,7 @@ async def _departments(admin: Desk, root: str) -> dict[str, str]:
     return {one.code: known[one.code] for one in DEPARTMENTS}
 
 
-async def _officers(
-    admin: Desk, departments: dict[str, str], anchor: datetime
-) -> dict[str, str]:
+async def _officers(admin: Desk, departments: dict[str, str], anchor: datetime) -> dict[str, str]:
     told = await admin.get("/api/officers")
     known = {(o["department_id"], o["employee_no"]): o["id"] for o in told}
     found = {}

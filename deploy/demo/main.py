@@ -1,0 +1,97 @@
+"""The demo on a terminal: progress, then a table of what each situation became."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deploy.demo.journal import DemoFailed, open_journal
+from deploy.demo.play import Shown, Wanted, play
+from deploy.demo.scenario import VISITS
+from deploy.first_logins import FILE as FIRST_LOGINS
+
+
+def demo(chosen: argparse.Namespace) -> int:
+    """Play it, or tell again how it ended; the exit code."""
+    console = Console()
+    try:
+        return _play(_wanted(chosen), console)
+    except (DemoFailed, httpx.HTTPError) as failure:
+        console.print(f"quanji demo: {failure}", style="red", markup=False)
+    except ExceptionGroup as failures:
+        for one in _leaves(failures):
+            console.print(f"quanji demo: {one}", style="red", markup=False)
+    return 1
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    """What failed, one line each; what nobody foresaw is raised with its trace."""
+    found: list[BaseException] = []
+    for one in group.exceptions:
+        found += _leaves(one) if isinstance(one, BaseExceptionGroup) else [one]
+    if not all(isinstance(one, DemoFailed | httpx.HTTPError) for one in found):
+        raise group
+    return found
+
+
+def _wanted(chosen: argparse.Namespace) -> Wanted:
+    work = chosen.work or (chosen.data / "demo" if chosen.data else None)
+    if work is None:
+        raise DemoFailed("请给出 --work 或 --data / give --work or --data")
+    return Wanted(chosen.url.rstrip("/"), chosen.login, _password(chosen), work, chosen.seed)
+
+
+def _password(chosen: argparse.Namespace) -> str:
+    """The one in its file, or that of the first logins."""
+    if chosen.password_file is None and chosen.data is None:
+        raise DemoFailed("请给出 --password-file 或 --data / give --password-file or --data")
+    path: Path = chosen.password_file or chosen.data / FIRST_LOGINS
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise DemoFailed(f"读不到密码 / the password can't be read: {error}") from error
+    if chosen.password_file:
+        return text.strip()
+    told = re.search(rf"login: {re.escape(chosen.login)}\s+.*password: (\S+)", text)
+    if told is None:
+        raise DemoFailed(f"{path} 里没有账号 {chosen.login} / does not name this login")
+    return told[1]
+
+
+def _play(wanted: Wanted, console: Console) -> int:
+    with open_journal(wanted.work) as journal:
+        if journal.get("finished"):
+            console.print(
+                f"演示数据已在 / the demo's day is in already: {wanted.server}", highlight=False
+            )
+            return 0
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+            shown = asyncio.run(play(wanted, journal, progress))
+        missed = sum(not one.zh for one in shown)
+        if not missed:
+            journal.put("finished", True)
+    console.print(_table(shown))
+    logins = f"演示账号 / the demo's logins: {wanted.work / 'logins.txt'}"
+    console.print(
+        f"{len(VISITS)} 次检查已在 / visits are in: {wanted.server}；{logins}", highlight=False
+    )
+    return 1 if missed else 0
+
+
+def _table(shown: list[Shown]) -> Table:
+    table = Table(title="情形与结果 / situations and what they became", show_lines=True)
+    for heading in ("情形 situation", "结果 became", "页面 page"):
+        table.add_column(heading, overflow="fold")
+    for one in shown:
+        became = f"✓ {one.zh}\n[dim]{one.en}[/dim]" if one.zh else "[red]✗ 未如期 / not so[/red]"
+        situation = f"{one.situation.zh}\n[dim]{one.situation.en}[/dim]"
+        table.add_row(situation, became, one.page.removeprefix("http://"))
+    return table
