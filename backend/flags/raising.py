@@ -23,7 +23,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a person must look at. `explanation` has "zh" and "en", and may hold more.
 
     `explanation["size"]`, if given, says how much is wrong (seconds missing): what a person has
-    acknowledged or waived opens again when it grows.
+    acknowledged or waived opens again when it grows, or when it comes into another case.
     """
 
     kind: str
@@ -165,10 +165,11 @@ def _new(finding: Finding) -> _Change:
 def _again(finding: Finding, row: Record) -> _Change | None:
     """What a finding means for a flag that exists: nothing, new words, or open again."""
     before = _as_finding(row)
-    grew = _size(finding) > _size(before) + 1
+    grew = _size(finding) > _size(before) + 1 or finding.case_id != before.case_id
     if row["state"] == "resolved" or (row["state"] in ("acknowledged", "waived") and grew):
         return _Change(row["id"], "open", finding, reopened=True)
-    if _as_stored(finding) == before:
+    # A waiver is for what the person saw: its words stay, and what grows is measured by them.
+    if row["state"] == "waived" or _as_stored(finding) == before:
         return None
     return _Change(row["id"], row["state"], finding)
 
