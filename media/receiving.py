@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from uuid import UUID
@@ -32,6 +33,7 @@ from media.uploads import LeaseLost, Progress, Terms, Upload
 
 MOST_NUMBER = 10_000  # S3's last part number
 IDLE_S = 60.0  # seconds without a byte after which a body is taken to have ended
+LAST_BYTES_S = 0.2  # seconds without a byte after which an ended turn reads no further
 ENDING_S = 10.0  # seconds an older request gets to make its last bytes durable
 
 log = logging.getLogger("quanji.uploads")
@@ -62,9 +64,48 @@ class Received(msgspec.Struct, frozen=True):
     recording_id: UUID
 
 
+class _Turn:
+    """One request's turn at an upload, which a newer request may end."""
+
+    def __init__(self) -> None:
+        self.stop, self.done, self.keep = asyncio.Event(), asyncio.Event(), True
+
+    async def end(self, *, keep: bool) -> bool:
+        """False when it hasn't ended within ENDING_S."""
+        self.keep = keep
+        self.stop.set()
+        try:
+            async with asyncio.timeout(ENDING_S):
+                await self.done.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def chunks(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """`body` until it ends; LeaseLost when the turn does, Silent when nothing comes.
+
+        A turn that ends with its bytes kept still takes what is on its way already."""
+        stopped = asyncio.create_task(self.stop.wait())
+        try:
+            while True:
+                coming = asyncio.create_task(_next(body))
+                await asyncio.wait({coming, stopped}, timeout=IDLE_S, return_when=FIRST_COMPLETED)
+                if not coming.done() and stopped.done() and self.keep:
+                    await asyncio.wait({coming}, timeout=LAST_BYTES_S)
+                if not coming.done():
+                    await _cancelled(coming)
+                    raise LeaseLost if stopped.done() else Silent
+                chunk = coming.result()
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            stopped.cancel()
+
+
 # What this process is receiving; only so that a newer request finds an older one quickly. The
 # lease in the database is what keeps the two apart, here and across processes.
-_receiving: dict[UUID, _Receiver] = {}
+_receiving: dict[UUID, _Turn] = {}
 
 
 async def receive(
@@ -76,13 +117,16 @@ async def receive(
     commit, `locked` when a newer request took over, `offset_mismatch` when the upload moved, and
     `store_unavailable`; Disconnected when the sender went away, with all it sent kept.
     """
-    await end_older(upload_id, keep=False)
-    async with server.database.transaction() as tx:
-        lease, upload = await uploads.take_lease(tx, upload_id, grant, server.terms, server.clock())
-    receiver = _Receiver(server, upload, lease, grant)
-    _receiving[upload_id] = receiver
+    turn = _Turn()
+    older, _receiving[upload_id] = _receiving.get(upload_id), turn
     try:
-        return await receiver.run(body)
+        if older is not None:
+            await older.end(keep=False)
+        async with server.database.transaction() as tx:
+            lease, upload = await uploads.take_lease(
+                tx, upload_id, grant, server.terms, server.clock()
+            )
+        return await _Receiver(server, upload, lease, grant, turn).run(body)
     except LeaseLost as e:
         detail = "另一请求已接手 / a newer request took over"
         raise Refusal("locked", detail=detail, where="upload") from e
@@ -94,8 +138,8 @@ async def receive(
         detail = "对象存储没有应答，已存字节无损 / the store failed; what was stored stays"
         raise Refusal("store_unavailable", detail=detail, where="store") from e
     finally:
-        receiver.done.set()
-        if _receiving.get(upload_id) is receiver:
+        turn.done.set()
+        if _receiving.get(upload_id) is turn:
             del _receiving[upload_id]
 
 
@@ -103,16 +147,7 @@ async def end_older(upload_id: UUID, *, keep: bool) -> bool:
     """Asks this process's older request for the upload to end: with its bytes made durable
     (`keep`) or dropped. False when it hasn't within ENDING_S."""
     older = _receiving.get(upload_id)
-    if older is None:
-        return True
-    older.keep = keep
-    older.stop.set()
-    try:
-        async with asyncio.timeout(ENDING_S):
-            await older.done.wait()
-    except TimeoutError:
-        return False
-    return True
+    return older is None or await older.end(keep=keep)
 
 
 async def settle(server: Server, upload: Upload) -> Upload:
@@ -136,8 +171,11 @@ async def free(server: Server, upload: Upload) -> None:
 class _Receiver:
     """One body on its way into the store."""
 
-    def __init__(self, server: Server, upload: Upload, lease: UUID, grant: tus.Append) -> None:
+    def __init__(
+        self, server: Server, upload: Upload, lease: UUID, grant: tus.Append, turn: _Turn
+    ) -> None:
         self.server, self.upload, self.lease, self.grant = server, upload, lease, grant
+        self.turn = turn
         self.store_upload_id = upload.store_upload_id
         self.in_parts = upload.offset - upload.tail_size  # bytes, stored parts included
         self.buffer = bytearray()
@@ -146,7 +184,6 @@ class _Receiver:
         self.unproven: list[Part] = []  # stored, but the checksum is still to come
         self.storing: asyncio.Task[None] | None = None
         self.tail_key = upload.tail_key
-        self.stop, self.done, self.keep = asyncio.Event(), asyncio.Event(), True
 
     async def run(self, body: AsyncIterator[bytes]) -> Received:
         try:
@@ -168,7 +205,7 @@ class _Receiver:
     async def _take_all(self, body: AsyncIterator[bytes]) -> Exception | None:
         """Why the body ended, None when it came to its end."""
         try:
-            async for chunk in _until(self.stop, body):
+            async for chunk in self.turn.chunks(body):
                 await self._take(chunk)
         except (Disconnected, LeaseLost, Silent) as e:
             return e
@@ -200,7 +237,7 @@ class _Receiver:
 
     async def _conclude(self, ended: Exception | None) -> Received:
         await self._settle_storing()
-        if isinstance(ended, LeaseLost) and not self.keep:
+        if isinstance(ended, LeaseLost) and not self.turn.keep:
             raise ended
         if self.hash is not None and self.grant.checksum is not None:
             if ended is not None:
@@ -351,26 +388,10 @@ def _held(parts: list[Part], stored: set[Part]) -> int:
     return next((i for i, part in enumerate(parts) if part not in stored), len(parts))
 
 
-async def _until(stop: asyncio.Event, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks of `body`; LeaseLost when `stop` is set, Silent when nothing comes."""
-    stopped = asyncio.ensure_future(stop.wait())
-    try:
-        while True:
-            coming = asyncio.create_task(_next(body))
-            await asyncio.wait(
-                {coming, stopped}, timeout=IDLE_S, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not coming.done():
-                coming.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await coming
-                raise LeaseLost if stopped.done() else Silent
-            chunk = coming.result()
-            if chunk is None:
-                return
-            yield chunk
-    finally:
-        stopped.cancel()
+async def _cancelled(task: asyncio.Task[bytes | None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def _next(body: AsyncIterator[bytes]) -> bytes | None:

@@ -45,8 +45,9 @@ async def _bearer(tx: Tx, token: str) -> Actor | None:
 def hold_to_declaration(connection: Connection, handler: BaseRouteHandler) -> None:
     """Guard of every route: its `who` must admit the actor; a route without one admits nobody."""
     who: Who = handler.opt.get("who", Who())
-    if who.admits(connection.user):
+    actor = connection.scope.get("user")  # OPTIONS passes the middleware by: nobody asks then
+    if who.admits(actor):
         return
-    if connection.user is None:
+    if actor is None:
         raise Refusal("not_signed_in", detail="需要登录或设备凭证 / sign in, or send the token")
     raise Refusal("forbidden", detail="当前身份不能使用此接口 / not for this role")

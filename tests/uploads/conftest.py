@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,10 +20,52 @@ import pytest
 import uvicorn
 
 from backend.database import Database
-from backend.settings import Settings
+from backend.settings import Settings, variable
 from deploy.app import create_app
 from media.s3_store import S3Settings, S3Store
 from tests.api.cast import House, build_house, bureau
+
+
+class Granian:
+    """`with Granian(settings) as process:` serves in a child, which `kill` ends as power loss does
+    and `start` starts again."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __enter__(self) -> Granian:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        said = msgspec.structs.asdict(self.settings)
+        environment = {variable(name): str(value) for name, value in said.items()}
+        port = self.settings.public_url.rsplit(":", 1)[1]
+        program = f"from deploy.serve import serve; serve('127.0.0.1', {port})"
+        self.child = subprocess.Popen(
+            [sys.executable, "-c", program],
+            env={**os.environ, **environment},
+            start_new_session=True,
+        )
+
+    def kill(self) -> None:
+        os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.wait()
+
+    async def ready(self) -> None:
+        async with asyncio.timeout(30), httpx.AsyncClient() as anybody:
+            while True:
+                try:
+                    answer = await anybody.get(f"{self.settings.public_url}/health")
+                except httpx.TransportError:
+                    assert self.child.poll() is None, "the server did not start"
+                    await asyncio.sleep(0.05)
+                else:
+                    assert answer.status_code == 200
+                    return
 
 
 class Site(msgspec.Struct):
@@ -32,6 +78,7 @@ class Site(msgspec.Struct):
     store: S3Store
     house: House
     neighbour: House
+    process: Granian | None = None
 
     @property
     def device(self) -> dict[str, str]:
@@ -97,6 +144,19 @@ async def site(
     secret = settings.secret_key_file.read_bytes()
     with served(settings):
         yield Site(settings.public_url, settings, secret, database, store, *houses)
+
+
+@pytest.fixture
+async def granian(
+    settings: Settings, database: Database, store: S3Store, houses: tuple[House, House]
+) -> AsyncIterator[Site]:
+    """The same under the server that Quanji ships with, in a process of its own."""
+    secret = settings.secret_key_file.read_bytes()
+    with Granian(settings) as process:
+        site = Site(settings.public_url, settings, secret, database, store, *houses)
+        site.process = process
+        await process.ready()
+        yield site
 
 
 @pytest.fixture
