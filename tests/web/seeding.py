@@ -23,7 +23,7 @@ async def add(tx: Tx, table: str, **columns: Any) -> UUID:
     values = [to_json(v) if isinstance(v, dict | tuple) else v for v in row.values()]
     places = ", ".join(f"${n}" for n in range(1, len(row) + 1))
     await tx.execute(
-        f"insert into {table} ({', '.join(row)}) values ({places})",  # noqa: S608
+        f"insert into {table} ({', '.join(row)}) values ({places})",
         *values,
     )
     return row["id"]
@@ -125,9 +125,7 @@ async def add_recording(
             now=received_at,
         )
         await recordings.received(tx, recording_id, len(original), received_at)
-        await recordings.verified(
-            tx, recording_id, digest(original), len(original), received_at
-        )
+        await recordings.verified(tx, recording_id, digest(original), len(original), received_at)
         await intake.probed(
             tx,
             recording_id,

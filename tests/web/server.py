@@ -26,8 +26,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def settings_for(folder: Path, database_url: str, store: tuple[str, str, str], bucket: str,
-                 port: int) -> Settings:
+def settings_for(
+    folder: Path, database_url: str, store: tuple[str, str, str], bucket: str, port: int
+) -> Settings:
     """Settings of a server on `port` whose secret and work lie in `folder`."""
     key = folder / "secret"
     key.write_bytes(secrets.token_bytes(32))
@@ -47,9 +48,7 @@ def settings_for(folder: Path, database_url: str, store: tuple[str, str, str], b
 @contextmanager
 def serving(settings: Settings, port: int, log: Path) -> Iterator[str]:
     """The server's URL, while it runs."""
-    told = {
-        variable(name): str(getattr(settings, name)) for name in settings.__struct_fields__
-    }
+    told = {variable(name): str(getattr(settings, name)) for name in settings.__struct_fields__}
     with log.open("wb") as file:
         process = subprocess.Popen(
             [sys.executable, "-c", f"from deploy.serve import serve; serve('127.0.0.1', {port})"],

@@ -96,9 +96,7 @@ async def _house(
     return House(department, code, officers, cameras)
 
 
-async def _account(
-    tx: Tx, department: UUID, login: tuple[str, str], name: str, role: str
-) -> None:
+async def _account(tx: Tx, department: UUID, login: tuple[str, str], name: str, role: str) -> None:
     await create_account(
         tx, department_id=department, login=login[0], name=name, password=login[1], roles=[role]
     )
@@ -234,9 +232,7 @@ async def _seizure(
             address="回民区中山西路 88 号",
         )
         filed = at - timedelta(days=84)
-        case = await _case(
-            tx, house, "青城烧烤店经营超过保质期食品案", filed, 12, party_id=party
-        )
+        case = await _case(tx, house, "青城烧烤店经营超过保质期食品案", filed, 12, party_id=party)
         await _deadline(tx, case, filed, filed + timedelta(days=90, hours=15), "near", now)
         visit = await add(
             tx,
@@ -300,7 +296,10 @@ async def _people_and_words(tx: Tx, house: House, visit: UUID, minute: Any) -> N
         tx, "records", inspection_id=visit, kind="scene_record", title="现场检查笔录"
     )
     for number, body in enumerate(
-        ("现场冷库内存放羊肉卷 40 箱，均超过保质期。", "现场冷库内存放羊肉卷 42 箱，均超过保质期。"),
+        (
+            "现场冷库内存放羊肉卷 40 箱，均超过保质期。",
+            "现场冷库内存放羊肉卷 42 箱，均超过保质期。",
+        ),
         start=1,
     ):
         await add(

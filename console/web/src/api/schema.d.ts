@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/cases/{case_id}/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** ConflictsOfCase */
+        get: operations["ApiCasesCaseIdConflictsConflictsOfCase"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/cases/{case_id}/deadlines": {
         parameters: {
             query?: never;
@@ -100,6 +117,108 @@ export interface paths {
         get: operations["ApiCasesCaseIdDeadlinesDeadlines"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{case_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** AddEvent */
+        post: operations["ApiCasesCaseIdEventsAddEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{case_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** File */
+        post: operations["ApiCasesCaseIdFileFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/cases/{case_id}/verdict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Judge */
+        post: operations["ApiCasesCaseIdVerdictJudge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Conflicts */
+        get: operations["ApiConflictsConflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/conflicts/{conflict_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** OneConflict */
+        get: operations["ApiConflictsConflictIdOneConflict"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/conflicts/{conflict_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** CloseConflict */
+        post: operations["ApiConflictsConflictIdCloseCloseConflict"];
         delete?: never;
         options?: never;
         head?: never;
@@ -193,6 +312,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/device/sync/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** PullChanges */
+        get: operations["ApiDeviceSyncPullPullChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/device/sync/push": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** PushOperations */
+        post: operations["ApiDeviceSyncPushPushOperations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/devices": {
         parameters: {
             query?: never;
@@ -239,6 +392,40 @@ export interface paths {
         put?: never;
         /** RevokeDevice */
         post: operations["ApiDevicesDeviceIdRevokeRevokeDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/edits/{entity}/{entity_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Edit */
+        patch: operations["ApiEditsEntityEntityIdEdit"];
+        trace?: never;
+    };
+    "/api/events/{event_id}/retract": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** TakeBackEvent */
+        post: operations["ApiEventsEventIdRetractTakeBackEvent"];
         delete?: never;
         options?: never;
         head?: never;
@@ -422,6 +609,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/schema": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Handler */
+        get: operations["SchemaHandler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/schema/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Handler */
+        get: operations["SchemaOpenapiJsonHandler"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/schema/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** HandleSchemaPathNotFound */
+        get: operations["SchemaPathHandleSchemaPathNotFound"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -493,6 +731,15 @@ export interface components {
             recordings: components["schemas"]["RecordingView"][];
             verdicts: components["schemas"]["VerdictView"][];
         };
+        /** Change */
+        Change: {
+            entity: string;
+            /** Format: uuid */
+            id: string;
+            row: unknown;
+            scope: string;
+            version: number;
+        };
         /** ClockReport */
         ClockReport: {
             boot_id: string;
@@ -502,6 +749,44 @@ export interface components {
             /** Format: date-time */
             sent_at: string;
             ticket: string;
+        };
+        /** Closing */
+        Closing: {
+            /** @enum {string} */
+            choice: "server" | "device" | "new";
+            seen_version?: number | null;
+            value?: unknown;
+        };
+        /** ConflictView */
+        ConflictView: {
+            base: unknown;
+            case_id: string | null;
+            chosen_value: unknown;
+            closed_at: string | null;
+            closed_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            current: unknown;
+            /** Format: uuid */
+            department_id: string;
+            device: components["schemas"]["Side"];
+            entity: string;
+            /** Format: uuid */
+            entity_id: string;
+            field: string;
+            /** Format: uuid */
+            id: string;
+            seen_version: number;
+            server: components["schemas"]["Side"];
+            /** @enum {string} */
+            state: "open" | "closed";
+        };
+        /** Conflicts */
+        Conflicts: {
+            conflicts: components["schemas"]["ConflictView"][];
+            names: {
+                [key: string]: string;
+            };
         };
         /** CoverageView */
         CoverageView: {
@@ -563,6 +848,19 @@ export interface components {
             kind: string;
             name: string;
         };
+        /** Edit */
+        Edit: {
+            base: {
+                [key: string]: number;
+            };
+            fields: {
+                [key: string]: unknown;
+            };
+        };
+        /** Edited */
+        Edited: {
+            version: number;
+        };
         /** Enrolment */
         Enrolment: {
             code: string;
@@ -608,6 +906,19 @@ export interface components {
             officer_name: string | null;
             retracted_at: string | null;
             step_id: string | null;
+        };
+        /** Filed */
+        Filed: {
+            number: string;
+            pack_id: string;
+            seq: number;
+            version: number;
+            year: number;
+        };
+        /** Filing */
+        Filing: {
+            /** Format: date-time */
+            filed_at: string;
         };
         /** FlagBrief */
         FlagBrief: {
@@ -689,6 +1000,13 @@ export interface components {
             title: string;
             version: number;
             zh: string;
+        };
+        /** Judged */
+        Judged: {
+            /** Format: uuid */
+            id: string;
+            stage: string;
+            version: number;
         };
         /** ListedCase */
         ListedCase: {
@@ -777,6 +1095,15 @@ export interface components {
             name: string;
             serial?: string | null;
         };
+        /** NewEvent */
+        NewEvent: {
+            /** Format: date-time */
+            at: string;
+            body?: {
+                [key: string]: unknown;
+            };
+            kind: string;
+        };
         /** NewOfficer */
         NewOfficer: {
             certificate?: components["schemas"]["NewCertificate"] | null;
@@ -790,6 +1117,19 @@ export interface components {
             kind: "officer" | "auxiliary";
             name: string;
         };
+        /** NewVerdict */
+        NewVerdict: {
+            /** @default  */
+            reason: string;
+            seen_version: number;
+            /** @enum {string} */
+            verdict: "accept" | "return";
+        };
+        /** Noted */
+        Noted: {
+            /** Format: uuid */
+            id: string;
+        };
         /** OfficerView */
         OfficerView: {
             employee_no: string;
@@ -797,6 +1137,24 @@ export interface components {
             id: string;
             kind: string;
             name: string;
+        };
+        /** Outcome */
+        Outcome: {
+            /** @default [] */
+            conflicts: string[];
+            device_seq?: number | null;
+            entity?: string | null;
+            id?: string | null;
+            op_id: string | null;
+            placement?: {
+                [key: string]: unknown;
+            } | null;
+            /** @default [] */
+            reasons: components["schemas"]["Reason"][];
+            received_at?: string | null;
+            /** @enum {string} */
+            status: "applied" | "merged" | "conflict" | "held" | "rejected";
+            version?: number | null;
         };
         /** PartyView */
         PartyView: {
@@ -806,6 +1164,37 @@ export interface components {
             kind: string;
             name: string;
             uscc: string | null;
+        };
+        /** PullAnswer */
+        PullAnswer: {
+            changes: components["schemas"]["Change"][];
+            checksums: {
+                [key: string]: string;
+            };
+            cursor: string;
+            durable?: string | null;
+            /** Format: uuid */
+            epoch: string;
+            more: boolean;
+            purged: string[];
+            /** @default 1 */
+            schema: number;
+        };
+        /** PushAnswer */
+        PushAnswer: {
+            /** Format: uuid */
+            epoch: string;
+            outcomes: components["schemas"]["Outcome"][];
+            /** @default 1 */
+            schema: number;
+        };
+        /** Reason */
+        Reason: {
+            code: string;
+            en: string;
+            /** @default  */
+            field: string;
+            zh: string;
         };
         /** RecordVersionView */
         RecordVersionView: {
@@ -856,6 +1245,22 @@ export interface components {
             } | null;
             uncertainty_ms: number | null;
             verified_at: string | null;
+        };
+        /** Retraction */
+        Retraction: {
+            reason: string;
+        };
+        /** Side */
+        Side: {
+            actor: string;
+            at: string | null;
+            /** @enum {string} */
+            clock: "server" | "measured" | "unmeasured";
+            device_id: string | null;
+            device_name: string;
+            officer_id: string | null;
+            officer_name: string;
+            value: unknown;
         };
         /** StepView */
         StepView: {
@@ -1075,6 +1480,43 @@ export interface operations {
             };
         };
     };
+    ApiCasesCaseIdConflictsConflictsOfCase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conflicts"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
     ApiCasesCaseIdDeadlinesDeadlines: {
         parameters: {
             query?: never;
@@ -1093,6 +1535,245 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeadlineView"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiCasesCaseIdEventsAddEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEvent"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Noted"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiCasesCaseIdFileFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Filing"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Filed"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiCasesCaseIdVerdictJudge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVerdict"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Judged"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiConflictsConflicts: {
+        parameters: {
+            query?: {
+                state?: "open" | "closed";
+                case_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Conflicts"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiConflictsConflictIdOneConflict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conflict_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConflictView"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiConflictsConflictIdCloseCloseConflict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conflict_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Closing"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConflictView"];
                 };
             };
             /** @description Bad request syntax or unsupported method */
@@ -1336,6 +2017,65 @@ export interface operations {
             };
         };
     };
+    ApiDeviceSyncPullPullChanges: {
+        parameters: {
+            query?: {
+                cursor?: string | null;
+                limit?: number;
+                again?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullAnswer"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiDeviceSyncPushPushOperations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PushAnswer"];
+                };
+            };
+        };
+    };
     ApiDevicesListDevices: {
         parameters: {
             query?: never;
@@ -1444,6 +2184,87 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiEditsEntityEntityIdEdit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entity: string;
+                entity_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Edit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edited"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiEventsEventIdRetractTakeBackEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                event_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Retraction"];
+            };
+        };
         responses: {
             /** @description Request fulfilled, nothing follows */
             204: {
@@ -1991,6 +2812,83 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    SchemaHandler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.oai.openapi+json": string;
+                };
+            };
+        };
+    };
+    SchemaOpenapiJsonHandler: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.oai.openapi+json": string;
+                };
+            };
+        };
+    };
+    SchemaPathHandleSchemaPathNotFound: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": unknown;
                 };
             };
             /** @description Bad request syntax or unsupported method */
