@@ -7,10 +7,12 @@ import fcntl
 import logging
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import procrastinate
@@ -22,22 +24,23 @@ from backend.database import Database, utc_now
 from backend.settings import Settings, read_secret
 from deploy.app import TABLES, open_store
 from media.fence import layers_missing
-from media.pipeline import RETRIED, Pipeline, outage_wait
+from media.pipeline import RETRIED, Pipeline, back_off
 from media.queue import QUEUE, TASK, defer_processing
 from media.store import StoreUnavailable
 
 log = logging.getLogger("quanji.worker")
 
 HEARTBEAT_S, STALLED_S, SWEEP_S = 5.0, 30.0, 10.0
-# A file that fails three times for itself is rejected; so is one during which six workers died.
+# A file on which processing fails three times is rejected; so is one during which six workers died
+# or were stopped. Waiting for the store counts as neither.
 FAILURES, DEATHS = 3, 6
 
 
 class BackOff(BaseRetryStrategy):
-    """5 s, 20 s, 80 s, then every five minutes. The job itself decides when it is enough."""
+    """For what no one foresaw: always again, later and later, until `DEATHS` ends it."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
-        return RetryDecision(retry_in={"seconds": min(300, 5 * 4**job.attempts)})
+        return RetryDecision(retry_in={"seconds": int(back_off(job.attempts).total_seconds())})
 
 
 def queue_app(database_url: str) -> procrastinate.App:
@@ -51,29 +54,46 @@ def add_task(app: procrastinate.App, pipeline: Pipeline) -> None:
 
     @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=BackOff())
     async def process_recording(
-        context: procrastinate.JobContext, recording_id: str, outages: int = 0
+        context: procrastinate.JobContext, recording_id: str, outages: int = 0, failures: int = 0
     ) -> None:
-        await run_job(pipeline, UUID(recording_id), context.job.attempts, outages)
+        tried = Tried(context.job.attempts, outages, failures)
+        await run_job(pipeline, UUID(recording_id), tried)
 
 
-async def run_job(pipeline: Pipeline, recording_id: UUID, attempts: int, outages: int) -> None:
-    """One attempt. Raises when procrastinate is to try again."""
-    if attempts >= DEATHS:
-        await pipeline.give_up(recording_id, f"{attempts} attempts")
+class Tried(NamedTuple):
+    """How often a job's worker died or was stopped, the store was away, the file failed."""
+
+    deaths: int = 0
+    outages: int = 0
+    failures: int = 0
+
+
+async def run_job(pipeline: Pipeline, recording_id: UUID, tried: Tried) -> None:
+    """One attempt. What is to be tried again becomes a new job, so that each cause of trouble is
+    counted by itself: rejecting evidence because the store was away would be wrong."""
+    if tried.deaths >= DEATHS:
+        await pipeline.give_up(recording_id, f"{tried.deaths} × worker died")
         return
     try:
         await pipeline.process(recording_id)
     except StoreUnavailable as e:
-        # A new job, so that waiting for the store is never counted against the file.
         log.warning("store unavailable, %s waits: %s", recording_id, e)
-        later = pipeline.clock() + outage_wait(outages)
-        async with pipeline.database.transaction() as tx:
-            await defer_processing(tx, recording_id, not_before=later, outages=outages + 1)
+        await _again(pipeline, recording_id, tried._replace(outages=tried.outages + 1))
     except RETRIED as e:
-        if attempts + 1 < FAILURES:
-            raise
-        log.error("giving up on %s: %s", recording_id, e)
-        await pipeline.give_up(recording_id, str(e))
+        if tried.failures + 1 >= FAILURES:
+            log.error("giving up on %s: %s", recording_id, e)
+            await pipeline.give_up(recording_id, str(e))
+        else:
+            log.warning("processing %s failed: %s", recording_id, e)
+            await _again(pipeline, recording_id, tried._replace(failures=tried.failures + 1))
+
+
+async def _again(pipeline: Pipeline, recording_id: UUID, tried: Tried) -> None:
+    later = pipeline.clock() + back_off(tried.outages + tried.failures - 1)
+    async with pipeline.database.transaction() as tx:
+        await defer_processing(
+            tx, recording_id, not_before=later, outages=tried.outages, failures=tried.failures
+        )
 
 
 async def revive_stalled(app: procrastinate.App, seconds_since_heartbeat: float) -> int:
@@ -95,9 +115,12 @@ async def revive_stalled(app: procrastinate.App, seconds_since_heartbeat: float)
     return revived
 
 
-async def run_worker(settings: Settings, *, concurrency: int | None = None) -> None:
-    """Works until SIGTERM or Ctrl-C, which lets the jobs in hand end for up to 10 s; what is cut
-    off then is taken up by the next worker."""
+async def run_worker(
+    settings: Settings, *, concurrency: int | None = None, stopping: asyncio.Event | None = None
+) -> None:
+    """Works until `stopping` is set (by SIGTERM or Ctrl-C when None is given); jobs in hand get
+    10 s to end, and what is cut off then is taken up by the next worker."""
+    stopping = stopping or _stopped_by_signals()
     async with open_pipeline(settings) as pipeline:
         missing = await layers_missing(pipeline.work_dir)
         if missing:
@@ -107,17 +130,42 @@ async def run_worker(settings: Settings, *, concurrency: int | None = None) -> N
         async with app.open_async():
             sweeping = asyncio.create_task(_sweep(app))
             try:
-                await app.run_worker_async(
-                    queues=[QUEUE],
-                    name=f"media-{os.getpid()}",
-                    concurrency=concurrency or os.cpu_count() or 1,
-                    update_heartbeat_interval=HEARTBEAT_S,
-                    stalled_worker_timeout=STALLED_S,
-                    shutdown_graceful_timeout=10,
-                    delete_jobs="successful",
-                )
+                while not stopping.is_set():
+                    await _work(app, concurrency or os.cpu_count() or 1, stopping)
             finally:
                 sweeping.cancel()
+
+
+async def _work(app: procrastinate.App, concurrency: int, stopping: asyncio.Event) -> None:
+    """One life of procrastinate's worker. It *returns* when it loses the database (a failed
+    heartbeat stops it as a signal would), so the caller begins another."""
+    working = asyncio.create_task(
+        app.run_worker_async(
+            queues=[QUEUE],
+            name=f"media-{os.getpid()}",
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            update_heartbeat_interval=HEARTBEAT_S,
+            stalled_worker_timeout=STALLED_S,
+            shutdown_graceful_timeout=10,
+            delete_jobs="successful",
+        )
+    )
+    asked = asyncio.create_task(stopping.wait())
+    await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    working.cancel()  # a graceful stop; of no effect when it has ended
+    (ended,) = await asyncio.gather(working, return_exceptions=True)
+    if not stopping.is_set():
+        log.warning("the queue was lost (%r); beginning again", ended)
+        await asyncio.wait({asyncio.create_task(stopping.wait())}, timeout=1.0)
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
 
 
 @asynccontextmanager

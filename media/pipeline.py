@@ -220,6 +220,6 @@ RETRIED = (ProbeFailed, RenderFailed)
 """Failures that may be ours: tried again, and rejected when they persist."""
 
 
-def outage_wait(outages: int) -> timedelta:
-    """Back-off while the store is away: 2 s, doubling, at most 5 minutes. It never gives up."""
-    return timedelta(seconds=min(300, 2 ** min(outages + 1, 9)))
+def back_off(times: int) -> timedelta:
+    """2 s, doubling, at most 5 minutes."""
+    return timedelta(seconds=min(300, 2 ** min(times + 1, 9)))

@@ -19,9 +19,11 @@ async def defer_processing(
     priority: int = 0,
     not_before: datetime | None = None,
     outages: int = 0,
+    failures: int = 0,
 ) -> None:
     """One job, unless the same is waiting already. Jobs of one recording never run side by side;
-    higher `priority` goes first. `outages` counts how often the store was found unavailable."""
+    higher `priority` goes first. `outages` counts how often the store was found unavailable,
+    `failures` how often the file itself made processing fail."""
     lock = f"recording:{recording_id}"
     await tx.execute(
         """select procrastinate_defer_jobs_v1(array[
@@ -34,6 +36,6 @@ async def defer_processing(
         TASK,
         priority,
         lock,
-        to_json({"recording_id": str(recording_id), "outages": outages}),
+        to_json({"recording_id": str(recording_id), "outages": outages, "failures": failures}),
         not_before,
     )

@@ -17,6 +17,7 @@ from deploy.worker import (
     DEATHS,
     FAILURES,
     BackOff,
+    Tried,
     add_task,
     own_folder,
     queue_app,
@@ -24,7 +25,7 @@ from deploy.worker import (
     run_job,
 )
 from media.memory_store import MemoryStore
-from media.pipeline import Pipeline, outage_wait
+from media.pipeline import Pipeline, back_off
 from media.probe import ProbeFailed
 from media.queue import QUEUE, defer_processing
 from tests.media.cast import BEGIN, NOW, SECRET, camera, recording, renditions, uploaded
@@ -123,11 +124,10 @@ async def test_a_file_that_keeps_failing_is_rejected_after_its_attempts(
 
     monkeypatch.setattr("media.pipeline.probe", fails)
     recording_id = await uploaded(database, memory, owner, make_photo(tmp_path / "p.jpg", BEGIN))
-    for attempt in range(FAILURES - 1):
-        with pytest.raises(ProbeFailed):
-            await run_job(pipeline, recording_id, attempt, 0)
+    for failures in range(FAILURES - 1):
+        await run_job(pipeline, recording_id, Tried(failures=failures))
         assert (await recording(database, recording_id))["state"] == "verified"
-    await run_job(pipeline, recording_id, FAILURES - 1, 0)
+    await run_job(pipeline, recording_id, Tried(failures=FAILURES - 1))
     row = await recording(database, recording_id)
     assert row["state"] == "rejected"
     assert "gave_up" in row["state_reason"]
@@ -137,7 +137,7 @@ async def test_a_file_that_kills_its_workers_is_rejected_unopened(
     database, memory, pipeline, owner, tmp_path
 ):
     recording_id = await uploaded(database, memory, owner, make_photo(tmp_path / "p.jpg", BEGIN))
-    await run_job(pipeline, recording_id, DEATHS, 0)
+    await run_job(pipeline, recording_id, Tried(deaths=DEATHS))
     assert (await recording(database, recording_id))["state"] == "rejected"
 
 
@@ -151,15 +151,16 @@ async def test_a_store_that_is_away_is_waited_for_and_never_counted_against_the_
 
     recording_id = await uploaded(database, memory, owner, make_photo(tmp_path / "p.jpg", BEGIN))
     monkeypatch.setattr(memory, "put", away)
-    await run_job(pipeline, recording_id, 0, 20)
+    await run_job(pipeline, recording_id, Tried(outages=20))
     (job,) = await jobs(database)
     assert (job["attempts"], '"outages": 21' in job["args"]) == (0, True)
-    assert job["scheduled_at"] == NOW + outage_wait(20)
+    assert '"failures": 0' in job["args"]
+    assert job["scheduled_at"] == NOW + back_off(20)
     assert (await recording(database, recording_id))["state"] == "probed"
 
 
 def test_back_off_grows_and_is_bounded():
-    assert [outage_wait(n).total_seconds() for n in (0, 1, 2, 7, 50)] == [2, 4, 8, 256, 300]
+    assert [back_off(n).total_seconds() for n in (0, 1, 2, 7, 50)] == [2, 4, 8, 256, 300]
 
 
 async def test_the_jobs_of_a_dead_worker_are_given_back(database, database_url):
@@ -208,6 +209,26 @@ def test_a_job_is_always_tried_again_later_and_later():
         decision = BackOff().get_retry_decision(exception=OSError(), job=Job)  # type: ignore[arg-type]
         waits.append(decision.retry_at)
     assert waits == sorted(waits)
+
+
+async def test_a_worker_that_lost_its_database_connections_goes_on(
+    database, database_url, s3, store_settings, owner, tmp_path
+):
+    settings = worker_settings(database_url, store_settings, tmp_path)
+    worker = await start_worker(settings)
+    for reached in (1, 2):
+        photo = make_photo(tmp_path / f"{reached}.jpg", BEGIN, label=f"CAM-{reached}")
+        recording_id = await uploaded(database, s3, owner, photo)
+        async with database.transaction() as tx:
+            await defer_processing(tx, recording_id)
+        await until_ready(database, reached, worker)
+        async with database.snapshot() as tx:
+            await tx.execute(
+                """select pg_terminate_backend(pid) from pg_stat_activity
+                    where datname = current_database() and pid <> pg_backend_pid()"""
+            )
+    worker.terminate()
+    assert await worker.wait() == 0
 
 
 async def test_a_worker_killed_hard_loses_nothing(
