@@ -129,10 +129,13 @@ async def append_fact(
         await _present(tx, values["inspection_id"], UUID(values["body"]["officer_id"]))
 
 
-async def retract_fact(tx: Tx, fact: Record, now: datetime) -> None:
+async def retract_fact(tx: Tx, fact_id: UUID, now: datetime) -> None:
     """The fact stays, marked; what followed from it is reckoned again."""
-    await tx.execute(
-        "update facts set retracted_at = coalesce(retracted_at, $2) where id = $1", fact["id"], now
+    fact = await tx.fetchrow(
+        """update facts set retracted_at = coalesce(retracted_at, $2) where id = $1
+           returning kind, step_id""",
+        fact_id,
+        now,
     )
     if fact["kind"] == "step_time":
         await derive_step_times(tx, fact["step_id"])
