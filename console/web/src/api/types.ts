@@ -39,3 +39,7 @@ export interface Department {
   name: string;
   name_en: string;
 }
+
+export type Conflict = Schemas["ConflictView"];
+export type ConflictSide = Schemas["Side"];
+export type Conflicts = Schemas["Conflicts"];
