@@ -141,10 +141,13 @@ async def recordings_missing(database: Transactions, now: datetime) -> int:
                  from steps s
                  join inspections i on i.id = s.inspection_id and i.deleted_at is null
                  left join coverages c on c.step_id = s.id
-                where s.ended_at > $1 and s.ended_at <= $2 and s.kind = any($4)
-                  and s.started_at <= s.ended_at and s.deleted_at is null
+                where coalesce(s.ended_at, i.ended_at) > $1
+                  and coalesce(s.ended_at, i.ended_at) <= $2
+                  and (s.ended_at is null or s.ended_at between $1 and $2)
+                  and s.kind = any($4) and s.deleted_at is null
+                  and s.started_at <= coalesce(s.ended_at, i.ended_at)
                   and (c.step_id is null
-                       or (not c.complete and c.judged_at < s.ended_at + $3::interval))""",
+                       or (not c.complete and c.judged_at < c.required_to + $3::interval))""",
             now - LOOK_BACK,
             now - limit,
             limit,

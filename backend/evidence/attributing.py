@@ -41,6 +41,15 @@ class Placed(msgspec.Struct, frozen=True):
     case_id: UUID | None
 
 
+class _Change(msgspec.Struct, frozen=True):
+    """What the machine's rows of one recording lose and gain."""
+
+    recording_id: UUID
+    lost: tuple[Record, ...]
+    gained: tuple[Attributed, ...]
+    cases: frozenset[UUID]
+
+
 async def attribute_recordings(
     tx: Tx, recording_ids: Collection[UUID], now: datetime
 ) -> tuple[dict[UUID, Placed], set[UUID]]:
@@ -48,13 +57,15 @@ async def attribute_recordings(
     taken = await _taken(tx, recording_ids)
     candidates = await _candidates(tx, list(taken), now)
     existing = await _existing(tx, recording_ids)
-    placed, changed = {}, set()
+    placed, changes = {}, []
     for recording_id in recording_ids:
         rows = existing[recording_id]
         found = _decide(taken.get(recording_id), candidates[recording_id], rows)
         placed[recording_id] = Placed(recording_id, found, _first_case(found, rows))
-        changed |= await _write(tx, recording_id, found, rows, now)
-    return placed, changed
+        change = _change(recording_id, found, rows)
+        changes += [change] if change else []
+    await _write(tx, changes, now)
+    return placed, {case_id for change in changes for case_id in change.cases}
 
 
 def _decide(
@@ -257,34 +268,36 @@ async def _existing(tx: Tx, recording_ids: Collection[UUID]) -> dict[UUID, dict[
     return found
 
 
-async def _write(
-    tx: Tx, recording_id: UUID, found: Attribution, rows: Mapping[UUID, Record], now: datetime
-) -> set[UUID]:
-    """Make the machine's rows equal `found`; the cases that gained, lost or changed evidence."""
-    wanted = {one.step_id: one for one in found.attributed}
-    lost = [
+def _change(recording_id: UUID, found: Attribution, rows: Mapping[UUID, Record]) -> _Change | None:
+    """What makes the machine's rows equal `found`; None when they do."""
+    wanted = {one.step_id for one in found.attributed}
+    lost = tuple(
         row
         for step_id, row in rows.items()
         if row["decided_by"] == "machine" and step_id not in wanted
-    ]
-    gained = [one for one in wanted.values() if not _same(one, rows.get(one.step_id))]
-    if not lost and not gained:
-        return set()
-    await tx.execute("delete from attributions where id = any($1)", [row["id"] for row in lost])
-    await _upsert(tx, recording_id, gained, now)
-    cases = {row["case_id"] for row in lost} | {one.case_id for one in gained}
-    await note(
-        tx,
-        "attributed",
-        ("recording", recording_id),
-        actor="judging",
-        now=now,
-        steps=[one.step_id for one in found.attributed],
-        no_longer=[row["step_id"] for row in lost],
     )
-    for case_id in cases:
-        tx.touch(f"case:{case_id}", "recording", recording_id)
-    return cases
+    gained = tuple(one for one in found.attributed if not _same(one, rows.get(one.step_id)))
+    if not lost and not gained:
+        return None
+    cases = {row["case_id"] for row in lost} | {one.case_id for one in gained}
+    return _Change(recording_id, lost, gained, frozenset(cases))
+
+
+async def _write(tx: Tx, changes: Collection[_Change], now: datetime) -> None:
+    await _delete(tx, [row["id"] for change in changes for row in change.lost])
+    await _upsert(tx, [(c.recording_id, one) for c in changes for one in c.gained], now)
+    for change in changes:
+        await note(
+            tx,
+            "attributed",
+            ("recording", change.recording_id),
+            actor="judging",
+            now=now,
+            steps=[one.step_id for one in change.gained],
+            no_longer=[row["step_id"] for row in change.lost],
+        )
+        for case_id in change.cases:
+            tx.touch(f"case:{case_id}", "recording", change.recording_id)
 
 
 def _same(one: Attributed, row: Record | None) -> bool:
@@ -294,9 +307,15 @@ def _same(one: Attributed, row: Record | None) -> bool:
     )
 
 
-async def _upsert(
-    tx: Tx, recording_id: UUID, gained: Collection[Attributed], now: datetime
-) -> None:
+async def _delete(tx: Tx, ids: list[UUID]) -> None:
+    if ids:
+        await tx.execute(
+            "delete from attributions where id = any($1) and decided_by = 'machine'", ids
+        )
+
+
+async def _upsert(tx: Tx, gained: Collection[tuple[UUID, Attributed]], now: datetime) -> None:
+    """In one order, so that two judges of the same rows wait instead of cross."""
     await tx.executemany(
         """insert into attributions
                (id, recording_id, step_id, begins_at, ends_at, score, reasons, decided_by, actor,
@@ -308,7 +327,7 @@ async def _upsert(
                   decided_at = excluded.decided_at
             where attributions.decided_by = 'machine'""",
         [
-            (new_id(), recording_id, g.step_id, g.begin, g.end, g.score, to_json(g.reasons), now)
-            for g in sorted(gained, key=lambda g: g.step_id)
+            (new_id(), recording, g.step_id, g.begin, g.end, g.score, to_json(g.reasons), now)
+            for recording, g in sorted(gained, key=lambda pair: (pair[0], pair[1].step_id))
         ],
     )

@@ -200,21 +200,34 @@ def _as_finding(row: Record) -> Finding:
 async def _write(
     tx: Tx, changes: Sequence[_Change], actor: str, now: datetime, reason: str = ""
 ) -> None:
-    for change in changes:
-        written = await (_insert if change.fresh else _update)(tx, change, now)
-        if not written:
-            continue  # raised by another transaction a moment ago
-        await _remember(tx, change, actor, now, reason)
+    await _update(tx, [change for change in changes if not change.fresh], now)
+    inserted = await _insert(tx, [change for change in changes if change.fresh], now)
+    # What another transaction raised a moment ago is its to tell.
+    written = [change for change in changes if not change.fresh or change.id in inserted]
+    await _remember(tx, written, actor, now, reason)
 
 
-async def _insert(tx: Tx, change: _Change, now: datetime) -> bool:
-    finding = change.finding
-    found = await tx.fetchval(
+async def _insert(tx: Tx, changes: Sequence[_Change], now: datetime) -> set[UUID]:
+    """The ids of those that were not there already."""
+    if not changes:
+        return set()
+    rows = await tx.fetch(
         """insert into flags
                (id, kind, department_id, case_id, subject_kind, subject_id, key, severity, state,
                 article, explanation, opened_at, changed_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+           select t.*, $12, $12 from unnest(
+               $1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[],
+               $8::text[], $9::text[], $10::text[], $11::jsonb[]) as t
            on conflict (kind, subject_id, key) do nothing returning id""",
+        *zip(*(_columns(change) for change in changes), strict=True),
+        now,
+    )
+    return {row["id"] for row in rows}
+
+
+def _columns(change: _Change) -> tuple[Any, ...]:
+    finding = change.finding
+    return (
         change.id,
         finding.kind,
         finding.department_id,
@@ -226,44 +239,51 @@ async def _insert(tx: Tx, change: _Change, now: datetime) -> bool:
         change.state,
         finding.article,
         to_json(finding.explanation),
-        now,
     )
-    return found is not None
 
 
-async def _update(tx: Tx, change: _Change, now: datetime) -> bool:
-    finding = change.finding
-    await tx.execute(
+async def _update(tx: Tx, changes: Sequence[_Change], now: datetime) -> None:
+    await tx.executemany(
         """update flags
               set state = $2, case_id = $3, severity = $4, article = $5, explanation = $6,
                   changed_at = $7, opened_at = case when $8 then $7 else opened_at end
             where id = $1""",
-        change.id,
-        change.state,
-        finding.case_id,
-        finding.severity,
-        finding.article,
-        to_json(finding.explanation),
-        now,
-        change.reopened,
+        [
+            (
+                change.id,
+                change.state,
+                change.finding.case_id,
+                change.finding.severity,
+                change.finding.article,
+                to_json(change.finding.explanation),
+                now,
+                change.reopened,
+            )
+            for change in changes
+        ],
     )
-    return True
 
 
-async def _remember(tx: Tx, change: _Change, actor: str, now: datetime, reason: str) -> None:
-    """History, ledger, and the feed of the case."""
-    finding = change.finding
-    await tx.execute(
+async def _remember(
+    tx: Tx, changes: Sequence[_Change], actor: str, now: datetime, reason: str
+) -> None:
+    """History, ledger, and the feeds of the cases."""
+    await tx.executemany(
         """insert into flag_events (id, flag_id, state, actor, reason, explanation, at)
            values ($1, $2, $3, $4, $5, $6, $7)""",
-        new_id(),
-        change.id,
-        change.state,
-        actor,
-        reason,
-        to_json(finding.explanation),
-        now,
+        [
+            (new_id(), c.id, c.state, actor, reason, to_json(c.finding.explanation), now)
+            for c in changes
+        ],
     )
+    for change in changes:
+        await _note(tx, change, actor, now, reason)
+        if change.finding.case_id is not None:
+            tx.touch(f"case:{change.finding.case_id}", "flag", change.id)
+
+
+async def _note(tx: Tx, change: _Change, actor: str, now: datetime, reason: str) -> None:
+    finding = change.finding
     await note(
         tx,
         "flagged" if change.state == "open" else f"flag_{change.state}",
@@ -276,5 +296,3 @@ async def _remember(tx: Tx, change: _Change, actor: str, now: datetime, reason: 
         key=finding.key,
         reason=reason,
     )
-    if finding.case_id is not None:
-        tx.touch(f"case:{finding.case_id}", "flag", change.id)

@@ -85,6 +85,14 @@ async def test_a_step_never_recorded_is_missing_when_the_upload_time_is_over(
     )
 
 
+async def test_a_step_that_nobody_ended_lasts_to_the_end_of_its_visit(scene: Scene) -> None:
+    step = await scene.step("seize", "10:02:10", None)
+    assert await scene.flags(at("10:59:59") + timedelta(hours=24)) == {}
+    flag = (await scene.flags(at("11:00:00") + timedelta(hours=24)))["missing_recording"]
+    assert flag["subject_id"] == step
+    assert "10:02:10–11:00:00" in said(flag)
+
+
 async def test_a_camera_97_seconds_ahead_is_corrected_before_it_is_judged(scene: Scene) -> None:
     step = await scene.step("seize", "10:02:10", "10:31:40")
     recording = await scene.film(scene.camera, "10:03:37", "10:33:37", ahead_s=97)
