@@ -21,8 +21,18 @@ from mobile_api.dock.client import UploadFailed, upload
 SUFFIX = {"video": ".mp4", "audio": ".m4a", "photo": ".jpg", "text": ".mp4"}
 AHEAD = {device.serial: device.ahead_s for device in DEVICES}
 MAKING, SENDING = 2, 3  # at once
+PROCESSED = frozenset({"ready", "rejected"})
+PATIENCE_S = 600.0  # for one file; many may stand before it
 UP_FOR = timedelta(days=4)  # the cameras have been on since before the first visit
 NOT_A_VIDEO = "这个文件只是改了名字的文本，不是视频。\nThis is a text that was renamed.\n" * 40
+
+
+class Progressed(NamedTuple):
+    """Called once for each file as it gets on."""
+
+    made: Callable[[], None]
+    sent: Callable[[], None]
+    processed: Callable[[], None]
 
 
 class File(NamedTuple):
@@ -50,38 +60,47 @@ def files_of_the_day(anchor: datetime) -> list[File]:
 
 
 class Cameras:
-    """All cameras. `made` and `sent` are told of each file."""
+    """All cameras of the day."""
 
     def __init__(
-        self,
-        server: str,
-        tokens: dict[str, str],
-        journal: Journal,
-        made: Callable[[], None],
-        sent: Callable[[], None],
+        self, server: str, tokens: dict[str, str], journal: Journal, tell: Progressed
     ) -> None:
-        self._server, self._tokens, self._journal = server, tokens, journal
-        self._made, self._sent = made, sent
+        self._server, self._tokens, self._journal, self._tell = server, tokens, journal, tell
         self._folder = journal.folder / "media"
         self._folder.mkdir(exist_ok=True, mode=0o700)
         self._making, self._sending = asyncio.Semaphore(MAKING), asyncio.Semaphore(SENDING)
         self._told_time: dict[str, asyncio.Task[None]] = {}
 
     async def record_and_upload(self, file: File, docked: asyncio.Event) -> None:
-        """Make the file, wait for the dock, upload it, forget it."""
+        """Make the file, wait for the dock, upload it, and see it through to the end."""
         note = f"upload:{file.name}"
-        if self._journal.get(note) is None:
+        recording = self._journal.get(note)
+        if recording is None:
             async with self._making:
                 path = await asyncio.to_thread(_make, file, self._folder)
-            self._made()
+            self._tell.made()
             await docked.wait()
             async with self._sending:
                 recording = await self._upload(file, path)
             self._journal.put(note, recording)
         else:
-            self._made()
+            self._tell.made()
         (self._folder / file.name).unlink(missing_ok=True)
-        self._sent()
+        self._tell.sent()
+        await self._until_processed(file.take.camera, recording)
+        self._tell.processed()
+
+    async def _until_processed(self, camera: str, recording: str) -> None:
+        clock = asyncio.get_running_loop().time
+        begun = clock()
+        async with self._http(camera) as http:
+            while await _state(http, recording) not in PROCESSED:
+                if clock() - begun > PATIENCE_S:
+                    raise DemoFailed(
+                        f"{recording} 长时间未处理完，媒体处理是否在运行？ / "
+                        "is not processed; does a worker run?"
+                    )
+                await asyncio.sleep(1)
 
     async def _upload(self, file: File, path: Path) -> str:
         metadata = {"key": f"demo:{file.name}", "boot_id": self._boot_of(file.take.camera)}
@@ -126,6 +145,15 @@ class Cameras:
             "ticket": told["ticket"],
         }
         (await http.post("/api/device/clock", json=report)).raise_for_status()
+
+
+async def _state(http: httpx.AsyncClient, recording: str) -> str:
+    """The recording's state, "" while the server can't be asked."""
+    try:
+        answer = await http.get(f"/api/device/recordings/{recording}")
+    except httpx.TransportError:
+        return ""
+    return str(answer.raise_for_status().json()["state"]) if answer.status_code < 500 else ""
 
 
 def _make(file: File, folder: Path) -> Path:

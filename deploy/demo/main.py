@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -79,19 +80,22 @@ def _play(wanted: Wanted, console: Console) -> int:
         if not missed:
             journal.put("finished", True)
     console.print(_table(shown))
-    logins = f"演示账号 / the demo's logins: {wanted.work / 'logins.txt'}"
-    console.print(
-        f"{len(VISITS)} 次检查已在 / visits are in: {wanted.server}；{logins}", highlight=False
-    )
+    console.print(f"{len(VISITS)} 次检查 / visits: {wanted.server}", soft_wrap=True)
+    console.print(f"演示账号 / the demo's logins: {wanted.work / 'logins.txt'}", soft_wrap=True)
     return 1 if missed else 0
 
 
 def _table(shown: list[Shown]) -> Table:
-    table = Table(title="情形与结果 / situations and what they became", show_lines=True)
-    for heading in ("情形 situation", "结果 became", "页面 page"):
-        table.add_column(heading, overflow="fold")
+    """Addresses stand alone in their line, so that a terminal can open them."""
+    table = Table("", pad_edge=False)
+    table.add_column("情形与结果 / situations and what they became", overflow="fold")
     for one in shown:
-        became = f"✓ {one.zh}\n[dim]{one.en}[/dim]" if one.zh else "[red]✗ 未如期 / not so[/red]"
-        situation = f"{one.situation.zh}\n[dim]{one.situation.en}[/dim]"
-        table.add_row(situation, became, one.page.removeprefix("http://"))
+        became = (
+            f"{escape(one.zh)}\n[dim]{escape(one.en)}[/dim]"
+            if one.zh
+            else "[red]未如期 / not so[/red]"
+        )
+        heading = f"[bold]{one.situation.zh}[/bold]  [dim]{one.situation.en}[/dim]"
+        mark = "[green]✓[/green]" if one.zh else "[red]✗[/red]"
+        table.add_row(mark, f"{heading}\n{became}\n{one.page}", end_section=True)
     return table

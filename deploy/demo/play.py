@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from rich.progress import Progress, TaskID
 
-from deploy.demo.cameras import Cameras, files_of_the_day
+from deploy.demo.cameras import Cameras, Progressed, files_of_the_day
 from deploy.demo.cast import DEVICES, LOGINS, PEOPLE
 from deploy.demo.desk import Desk
 from deploy.demo.handhelds import Handheld
@@ -24,7 +24,7 @@ from deploy.demo.shapes import Situation
 from sync.client import SyncFailed
 
 PATIENCE_S = 180.0  # without anything new from the server before the demo gives up
-DONE_STATES = frozenset({"ready", "rejected"})
+HANDHELDS = [device.serial for device in DEVICES if device.kind == "handheld"]
 
 
 class Wanted(NamedTuple):
@@ -47,13 +47,19 @@ class Shown(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """One line of progress."""
+    """One line of progress; where nothing can be redrawn, a line when it is done."""
 
     progress: Progress
     task: TaskID
 
     def step(self) -> None:
-        self.progress.advance(self.task)
+        self.reach(self.progress.tasks[self.task].completed + 1)
+
+    def reach(self, count: float) -> None:
+        self.progress.update(self.task, completed=count)
+        line = self.progress.tasks[self.task]
+        if line.finished and not self.progress.console.is_terminal:
+            self.progress.console.print(f"{line.description} {line.completed:.0f}/{line.total:.0f}")
 
 
 def stage(progress: Progress, zh: str, en: str, steps: int) -> Stage:
@@ -98,15 +104,21 @@ async def _the_day(
 ) -> None:
     """Cameras are being filled while the handhelds work; they dock after the first sync."""
     files = files_of_the_day(anchor)
-    working = stage(progress, "手持终端离线记录、同步", "handhelds write offline, then sync", 7)
-    making = stage(progress, "记录仪录制", "cameras record", len(files))
-    sending = stage(progress, "采集上传", "docked cameras upload", len(files))
+    writing = stage(progress, "手持终端离线记录、同步", "handhelds sync", len(HANDHELDS))
+    lines = (
+        stage(progress, zh, en, len(files)).step
+        for zh, en in (
+            ("记录仪录制", "cameras record"),
+            ("采集上传", "docked cameras upload"),
+            ("校验、转码", "verified, made playable"),
+        )
+    )
     docked = asyncio.Event()
-    cameras = Cameras(server, house.tokens, journal, making.step, sending.step)
+    cameras = Cameras(server, house.tokens, journal, Progressed(*lines))
     async with asyncio.TaskGroup() as group:
         for file in files:
             group.create_task(cameras.record_and_upload(file, docked))
-        group.create_task(_inspectors(server, house, desks, journal, anchor, docked, working))
+        group.create_task(_inspectors(server, house, desks, journal, anchor, docked, writing))
 
 
 async def _inspectors(
@@ -116,14 +128,12 @@ async def _inspectors(
     journal: Journal,
     anchor: datetime,
     docked: asyncio.Event,
-    working: Stage,
+    writing: Stage,
 ) -> None:
     """All write before any of them syncs: nobody knows what the others do."""
     async with AsyncExitStack() as stack:
         handhelds = {
-            device.serial: Handheld(device.serial, server, house, journal, anchor)
-            for device in DEVICES
-            if device.kind == "handheld"
+            serial: Handheld(serial, server, house, journal, anchor) for serial in HANDHELDS
         }
         for handheld in handhelds.values():
             await stack.enter_async_context(handheld.client)
@@ -131,7 +141,7 @@ async def _inspectors(
             await asyncio.sleep(0)
         for handheld in handhelds.values():
             await _synced(handheld)
-            working.step()
+            writing.step()
         docked.set()
         await _at_the_desks(desks, journal, anchor)
         editor = handhelds[VISITS[EDITED_VISIT].author]
@@ -159,30 +169,36 @@ def _department_of(visit: str) -> str:
 
 
 async def _judged(admin: Desk, server: str, journal: Journal, progress: Progress) -> list[Shown]:
-    """Wait until every situation is what it should be, or nothing new comes any more."""
-    line = stage(progress, "处理与判定", "processed and judged", len(SITUATIONS))
+    """Look until every situation is what it should be, or nothing new comes any more."""
+    line = stage(progress, "归集、判定", "attributed and judged", len(SITUATIONS))
     clock = asyncio.get_running_loop().time
-    shown: dict[Situation, Shown] = {}
     since, before = clock(), ""
-    while len(shown) < len(SITUATIONS) and clock() - since < PATIENCE_S:
-        pages: dict[str, Any] = {}
-        for situation in SITUATIONS:
-            case_id = await _case_of(admin, journal, situation.about)
-            pages[situation.about] = page = await case_page(admin, case_id) if case_id else None
-            if situation not in shown and page is not None:
-                found = _look(journal, situation, page, server)
-                if found:
-                    shown[situation] = found
-                    line.step()
+    while True:
+        pages = await _pages(admin, journal)
+        shown = [_look(journal, one, pages[one.about], server) for one in SITUATIONS]
+        missed = sum(not one.zh for one in shown)
+        line.reach(len(shown) - missed)
         if (now := _fingerprint(pages)) != before:
             since, before = clock(), now
+        if not missed or clock() - since > PATIENCE_S:
+            return shown
         await asyncio.sleep(1)
-    return [shown.get(s) or Shown(s, "", "", server) for s in SITUATIONS]
 
 
-def _look(journal: Journal, situation: Situation, page: Any, server: str) -> Shown | None:
+async def _pages(admin: Desk, journal: Journal) -> dict[str, Any]:
+    """The case pages that the situations are about; None where there is none yet."""
+    pages = {}
+    for one in SITUATIONS:
+        case_id = await _case_of(admin, journal, one.about)
+        pages[one.about] = await case_page(admin, case_id) if case_id else None
+    return pages
+
+
+def _look(journal: Journal, situation: Situation, page: Any, server: str) -> Shown:
+    if page is None:
+        return Shown(situation, "", "", server)
     words = CHECKS[situation.becomes](page, str(journal.id_of(situation.about)))
-    return Shown(situation, *words, f"{server}/cases/{page['case']['id']}") if words else None
+    return Shown(situation, *(words or ("", "")), f"{server}/cases/{page['case']['id']}")
 
 
 def _fingerprint(pages: dict[str, Any]) -> str:
