@@ -53,7 +53,7 @@ async def operate(
 ) -> Result:
     """Decide and do, in a savepoint: an operation that the database refuses undoes itself alone.
 
-    The number must be the line's next, or below: a released operation is past its turn.
+    Its turn must have come, or have passed: a released operation is behind the chain.
     """
     op = reading.op
     if op is None:
@@ -153,8 +153,6 @@ async def _standing(tx: Tx, line: Line, reading: Reading, op: Op, bearings: _Bea
     author = line.author(op)
     case = bearings.subject.case
     return Standing(
-        seq=op.device_seq,
-        chain=min(line.chain, op.device_seq - 1),
         speaks_newer=reading.speaks_newer,
         missing=bearings.missing,
         earlier_held=op.id if line.holds_before(op) else None,

@@ -12,15 +12,13 @@ WaitsFor = Literal["gap", "schema", "author", "subject", "earlier", "membership"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """What the server knows when an operation comes up.
+    """What the server knows when an operation's turn has come.
 
-    `chain` is the last number of the device's log taken in order. `missing` is an object that the
-    operation speaks of and that has not arrived. `earlier_held`: an earlier operation of the same
-    log on the same object is held. `membership` is the author's on the case.
+    `missing` is an object that the operation speaks of and that has not arrived. `earlier_held`:
+    an earlier operation of the same log on the same object is held. `membership` is the author's
+    on the case.
     """
 
-    seq: int
-    chain: int
     speaks_newer: bool = False
     missing: UUID | None = None
     earlier_held: UUID | None = None
@@ -42,7 +40,10 @@ APPLY = Decision("apply")
 
 
 def in_chain(seq: int, chain: int) -> Decision:
-    """Is it this number's turn?"""
+    """Is it this number's turn? `chain` is the last number of the log taken in order.
+
+    Out of turn nothing is decided for good: what comes before may change it all.
+    """
     if seq <= chain:
         return Decision("refuse", "seq_used")
     if seq > chain + 1:
@@ -51,10 +52,7 @@ def in_chain(seq: int, chain: int) -> Decision:
 
 
 def decide(standing: Standing) -> Decision:
-    """The chain first; then what must be there; then who wrote it; then where the case stands."""
-    turn = in_chain(standing.seq, standing.chain)
-    if turn is not APPLY:
-        return turn
+    """What must be there first; then who wrote it; then where the case stands."""
     return _presence(standing) or _authority(standing) or _stage(standing) or APPLY
 
 
