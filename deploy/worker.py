@@ -45,7 +45,9 @@ class BackOff(BaseRetryStrategy):
 
 def queue_app(database_url: str) -> procrastinate.App:
     """Procrastinate on its own small pool: psycopg's, whereas the rest speaks asyncpg."""
-    connector = procrastinate.PsycopgConnector(conninfo=database_url, min_size=1, max_size=4)
+    connector = procrastinate.PsycopgConnector(
+        conninfo=database_url, min_size=1, max_size=4, timeout=5.0
+    )
     return procrastinate.App(connector=connector)
 
 

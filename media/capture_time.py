@@ -37,14 +37,11 @@ class Drift(msgspec.Struct, frozen=True):
     that nobody set are commonly minutes wrong, those that a dock sets are not without contact.
     `other_boot_s`: added when only another boot's contacts are known, for clocks that lose
     seconds while the camera is off.
-    `step_s`: neighbouring contacts that differ by more than drift explains plus this were parted
-    by somebody setting the clock.
     """
 
     rate: float = 100e-6
     unknown_s: float = 300.0
     other_boot_s: float = 2.0
-    step_s: float = 1.0
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -103,7 +100,7 @@ def offset_at(
 ) -> Offset:
     """The offset when the device's clock showed `at`.
 
-    Between two contacts of that boot it is interpolated, beyond them the nearest one is carried
+    Between two contacts of that boot it is what both allow, beyond them the nearest one is carried
     on; uncertainty grows with the distance. A clock set between two contacts leaves both
     possible. Another boot's contacts are used only when there is none of `boot_id`.
     """
@@ -148,21 +145,24 @@ def _between(known: Sequence[Contact], at: datetime, drift: Drift) -> Offset:
 
 
 def _interpolated(before: Contact, after: Contact, at: datetime, drift: Drift) -> Offset:
-    whole = (after.device_at - before.device_at).total_seconds()
-    gone = (at - before.device_at).total_seconds()
-    apart = max(after.low_s - before.high_s, before.low_s - after.high_s, 0.0)
-    if apart > drift.rate * whole + drift.step_s:
+    """What both contacts allow: a clock that keeps its rate can only be where their cones meet.
+    Where they don't meet, it was set in between, and could still or already be off by either."""
+    gone = drift.rate * (at - before.device_at).total_seconds()
+    left = drift.rate * (after.device_at - at).total_seconds()
+    lows, highs = (
+        (before.low_s - gone, after.low_s - left),
+        (before.high_s + gone, after.high_s + left),
+    )
+    if max(lows) <= min(highs):
         return _as_offset(
-            min(before.low_s, after.low_s),
-            max(before.high_s, after.high_s),
-            "前后两次对时之间时钟被调整，两种误差都有可能",
-            "the clock was set between the contacts before and after; either offset is possible",
+            max(lows), min(highs), "前后两次对时之间内插", "interpolated between two contacts"
         )
-    part = gone / whole if whole else 0.0
-    slack = drift.rate * min(gone, whole - gone)
-    low = before.low_s + (after.low_s - before.low_s) * part - slack
-    high = before.high_s + (after.high_s - before.high_s) * part + slack
-    return _as_offset(low, high, "前后两次对时之间内插", "interpolated between two contacts")
+    return _as_offset(
+        min(lows),
+        max(highs),
+        "前后两次对时之间时钟被调整，两种误差都有可能",
+        "the clock was set between the contacts before and after; either offset is possible",
+    )
 
 
 def capture_time(

@@ -161,6 +161,17 @@ async def test_wrong_parts_are_refused_and_the_upload_lives_on(store, parts):
     assert await whole(store, KEY) == b"data"
 
 
+async def test_one_wrong_part_among_right_ones_is_refused(store):
+    upload = await store.begin_parts(KEY)
+    parts = [await store.put_part(KEY, upload, n, BIG) for n in (1, 2)]
+    wrong = [parts[0], Part(2, "0" * 32, len(BIG)), Part(3, "1" * 32, 5)]
+    with pytest.raises(PartsRefused):
+        await store.complete_parts(KEY, upload, wrong)
+    with pytest.raises(PartsRefused):
+        await store.complete_parts(KEY, upload, [*parts, wrong[2]])
+    assert await store.stat(KEY) is None
+
+
 async def test_a_small_part_before_the_last_is_refused(store):
     upload = await store.begin_parts(KEY)
     parts = [await store.put_part(KEY, upload, n, b"x" * (MIN_PART - 1)) for n in (1, 2)]

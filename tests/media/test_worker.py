@@ -7,8 +7,11 @@ import json
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from backend.database import new_id
@@ -211,16 +214,51 @@ def test_a_job_is_always_tried_again_later_and_later():
     assert waits == sorted(waits)
 
 
+async def test_a_worker_outlives_an_outage_of_its_database(
+    database, database_url, s3, store_settings, owner, tmp_path
+):
+    worker = await start_worker(worker_settings(database_url, store_settings, tmp_path))
+    await one_more(database, s3, owner, tmp_path, "before")
+    await until_ready(database, 1, worker)
+    name = database_url.rsplit("/", 1)[1]
+    async with postgres_of(database_url) as server:
+        await server.execute(f'alter database "{name}" with allow_connections false')
+        await server.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name
+        )
+        assert worker.stderr is not None
+        while b"the queue was lost" not in (line := await worker.stderr.readline()):
+            assert line, "the worker ended"
+        await server.execute(f'alter database "{name}" with allow_connections true')
+    await one_more(database, s3, owner, tmp_path, "after")
+    await until_ready(database, 2, worker)
+    worker.terminate()
+    await worker.communicate()
+    assert worker.returncode == 0
+
+
+async def one_more(database, store, owner, folder: Path, label: str) -> None:
+    photo = make_photo(folder / f"{label}.jpg", BEGIN, label=label)
+    recording_id = await uploaded(database, store, owner, photo)
+    async with database.transaction() as tx:
+        await defer_processing(tx, recording_id)
+
+
+@asynccontextmanager
+async def postgres_of(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """The server's maintenance database: the one that stays."""
+    connection = await asyncpg.connect(database_url.rsplit("/", 1)[0] + "/postgres")
+    yield connection
+    await connection.close()
+
+
 async def test_a_worker_that_lost_its_database_connections_goes_on(
     database, database_url, s3, store_settings, owner, tmp_path
 ):
     settings = worker_settings(database_url, store_settings, tmp_path)
     worker = await start_worker(settings)
     for reached in (1, 2):
-        photo = make_photo(tmp_path / f"{reached}.jpg", BEGIN, label=f"CAM-{reached}")
-        recording_id = await uploaded(database, s3, owner, photo)
-        async with database.transaction() as tx:
-            await defer_processing(tx, recording_id)
+        await one_more(database, s3, owner, tmp_path, f"CAM-{reached}")
         await until_ready(database, reached, worker)
         async with database.snapshot() as tx:
             await tx.execute(
@@ -228,7 +266,8 @@ async def test_a_worker_that_lost_its_database_connections_goes_on(
                     where datname = current_database() and pid <> pg_backend_pid()"""
             )
     worker.terminate()
-    assert await worker.wait() == 0
+    await worker.communicate()
+    assert worker.returncode == 0
 
 
 async def test_a_worker_killed_hard_loses_nothing(
@@ -249,7 +288,8 @@ async def test_a_worker_killed_hard_loses_nothing(
     worker = await start_worker(settings)
     await until_ready(database, len(ids), worker)
     worker.terminate()
-    assert await worker.wait() == 0
+    await worker.communicate()
+    assert worker.returncode == 0
 
     assert {(await recording(database, i))["state"] for i in ids} == {"ready"}
     for recording_id in ids:
@@ -290,7 +330,7 @@ async def start_worker(settings: str) -> asyncio.subprocess.Process:
     )
     command = [sys.executable, "-c", code, settings]
     return await asyncio.create_subprocess_exec(
-        *command, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        *command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=asyncio.subprocess.PIPE
     )
 
 
