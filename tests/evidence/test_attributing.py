@@ -59,6 +59,9 @@ async def test_a_persons_attribution_survives_re_judging(scene: Scene) -> None:
     assert (rows[step]["decided_by"], rows[step]["rejected"]) == ("person", True)
     assert (rows[other]["decided_by"], rows[other]["rejected"]) == ("person", False)
     assert sorted(await scene.flags(EVENING + timedelta(days=1))) == ["missing_recording"]
+    # One row the machine lost to the person; nothing was decided again and again.
+    told = await scene.rows("select * from ledger_events where kind = 'attributed'")
+    assert len(told) == 1
 
 
 async def test_a_person_must_say_why(scene: Scene) -> None:
@@ -148,3 +151,21 @@ async def test_the_declared_case_decides_between_two_visits(scene: Scene) -> Non
 async def test_a_clock_nobody_can_trust_is_told(scene: Scene) -> None:
     await scene.film(scene.camera, "10:02:00", "10:32:00", doubt_s=300)
     assert "±300 秒" in said((await scene.flags())["clock_unreliable"])
+
+
+async def test_what_a_person_gives_to_another_visit_leaves_the_machines(scene: Scene) -> None:
+    step = await scene.step("seize", "10:02:10", "10:31:40")
+    async with scene.database.transaction() as tx:
+        other = await scene.visit(tx, await scene.new_case(tx))
+    there = await scene.step("question", "14:02:10", "14:31:40", inspection=other)
+    recording = await scene.film(scene.camera, "10:02:00", "10:32:00")
+    await scene.sweep()
+    assert [row["step_id"] for row in await scene.rows(SHOWN, recording)] == [step]
+    await decide(scene, recording, there, shows=True)
+    await scene.sweep()
+    (row,) = await scene.rows(SHOWN, recording)
+    assert (row["step_id"], row["decided_by"]) == (there, "person")
+    assert (row["begins_at"], row["ends_at"]) == (at("14:02:10"), at("14:31:40"))
+    told = await scene.rows("select * from ledger_events where kind = 'attributed'")
+    await scene.sweep()
+    assert told == await scene.rows("select * from ledger_events where kind = 'attributed'")
