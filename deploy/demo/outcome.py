@@ -17,7 +17,9 @@ CLOSE_S = 2.0  # containers round a recording's length by a frame
 
 
 def _flag(page: Page, kind: str) -> Mapping[str, Any] | None:
-    return next((f for f in page["flags"] if f["kind"] == kind and f["state"] == "open"), None)
+    """Raised and not resolved; somebody may have acknowledged it while we look."""
+    raised = (f for f in page["flags"] if f["kind"] == kind and f["state"] != "resolved")
+    return next(raised, None)
 
 
 def _words(flag: Mapping[str, Any] | None) -> Words | None:
@@ -71,13 +73,16 @@ def merged(page: Page, visit: str) -> Words | None:
 
 
 def sync_conflict(page: Page, visit: str) -> Words | None:
-    flag = _flag(page, "sync_conflict")
-    summaries = [i["summary"] for i in page["inspections"] if i["id"] == visit]
-    if flag is None or summaries != [SAID_AT_DESK]:
+    kept = [
+        (c["server"]["value"], c["device"]["value"])
+        for c in page["conflicts"]
+        if c["entity_id"] == visit
+    ]
+    if kept != [(SAID_AT_DESK, SAID_OFFLINE)] or _flag(page, "sync_conflict") is None:
         return None
     return (
-        f"保留两个值待人裁定：“{SAID_AT_DESK}”与“{SAID_OFFLINE}”",
-        "both values kept for a person; the desk's stands meanwhile",
+        f"两个值均保留，待人裁定：“{SAID_AT_DESK}”与“{SAID_OFFLINE}”",
+        "both values are kept until a person decides; the desk's stands meanwhile",
     )
 
 

@@ -58,11 +58,12 @@ async def _inspection(desk: Desk, case_id: str, inspection_id: str) -> dict[str,
 
 
 async def case_page(desk: Desk, case_id: str) -> dict[str, Any] | None:
-    """The page of a case, or None while there is none."""
+    """The page of a case with its `conflicts`, or None while there is none."""
+    path = f"/api/cases/{case_id}"
     try:
-        page: dict[str, Any] = await desk.get(f"/api/cases/{case_id}")
+        page: dict[str, Any] = await desk.get(path)
     except Refused as refused:
         if refused.status == httpx.codes.NOT_FOUND:
             return None
         raise
-    return page
+    return {**page, **await desk.get(f"{path}/conflicts")}
