@@ -142,6 +142,12 @@ class S3Store:
     async def complete_parts(self, key: str, upload_id: str, parts: Sequence[Part]) -> None:
         if not parts:
             raise PartsRefused(f"{key}: an object needs at least one part")
+        # SeaweedFS (and AWS for a while) says yes to completing what is completed: ask first, so
+        # that an ended upload is unknown everywhere.
+        stored = {(part.number, part.etag) for part in await self.list_parts(key, upload_id)}
+        for part in parts:
+            if (part.number, part.etag) not in stored:
+                raise PartsRefused(f"{key}: part {part.number} is missing or differs")
         vendor = [VendorPart(part.number, part.etag) for part in sorted(parts)]
         complete = self._client._complete_multipart_upload
         await self._run(key, complete, self.bucket, key, upload_id, vendor)
