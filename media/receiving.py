@@ -7,9 +7,7 @@ in between, the offset counts durable bytes only. One part is stored while the n
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from uuid import UUID
@@ -29,22 +27,16 @@ from media.store import (
     StoreUnavailable,
     UploadUnknown,
 )
+from media.turns import IDLE_S, Silent, Turn
 from media.uploads import LeaseLost, Progress, Terms, Upload
 
 MOST_NUMBER = 10_000  # S3's last part number
-IDLE_S = 60.0  # seconds without a byte after which a body is taken to have ended
-LAST_BYTES_S = 0.2  # seconds without a byte after which an ended turn reads no further
-ENDING_S = 10.0  # seconds an older request gets to make its last bytes durable
 
 log = logging.getLogger("quanji.uploads")
 
 
 class Disconnected(Exception):
     """The sender is gone; all bytes that arrived were handed over before this was raised."""
-
-
-class Silent(Exception):
-    """Nothing came for IDLE_S."""
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -64,48 +56,9 @@ class Received(msgspec.Struct, frozen=True):
     recording_id: UUID
 
 
-class _Turn:
-    """One request's turn at an upload, which a newer request may end."""
-
-    def __init__(self) -> None:
-        self.stop, self.done, self.keep = asyncio.Event(), asyncio.Event(), True
-
-    async def end(self, *, keep: bool) -> bool:
-        """False when it hasn't ended within ENDING_S."""
-        self.keep = keep
-        self.stop.set()
-        try:
-            async with asyncio.timeout(ENDING_S):
-                await self.done.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    async def chunks(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """`body` until it ends; LeaseLost when the turn does, Silent when nothing comes.
-
-        A turn that ends with its bytes kept still takes what is on its way already."""
-        stopped = asyncio.create_task(self.stop.wait())
-        try:
-            while True:
-                coming = asyncio.create_task(_next(body))
-                await asyncio.wait({coming, stopped}, timeout=IDLE_S, return_when=FIRST_COMPLETED)
-                if not coming.done() and stopped.done() and self.keep:
-                    await asyncio.wait({coming}, timeout=LAST_BYTES_S)
-                if not coming.done():
-                    await _cancelled(coming)
-                    raise LeaseLost if stopped.done() else Silent
-                chunk = coming.result()
-                if chunk is None:
-                    return
-                yield chunk
-        finally:
-            stopped.cancel()
-
-
 # What this process is receiving; only so that a newer request finds an older one quickly. The
 # lease in the database is what keeps the two apart, here and across processes.
-_receiving: dict[UUID, _Turn] = {}
+_receiving: dict[UUID, Turn] = {}
 
 
 async def receive(
@@ -117,7 +70,7 @@ async def receive(
     commit, `locked` when a newer request took over, `offset_mismatch` when the upload moved, and
     `store_unavailable`; Disconnected when the sender went away, with all it sent kept.
     """
-    turn = _Turn()
+    turn = Turn()
     older, _receiving[upload_id] = _receiving.get(upload_id), turn
     try:
         if older is not None:
@@ -172,7 +125,7 @@ class _Receiver:
     """One body on its way into the store."""
 
     def __init__(
-        self, server: Server, upload: Upload, lease: UUID, grant: tus.Append, turn: _Turn
+        self, server: Server, upload: Upload, lease: UUID, grant: tus.Append, turn: Turn
     ) -> None:
         self.server, self.upload, self.lease, self.grant = server, upload, lease, grant
         self.turn = turn
@@ -266,7 +219,10 @@ class _Receiver:
             begun = await store.begin_parts(key, content_type=self.upload.media_type)
             self.store_upload_id = begun
         number = await self._reserve(begun)
-        stored = await store.put_part(key, self.store_upload_id, number, part)
+        try:
+            stored = await store.put_part(key, self.store_upload_id, number, part)
+        except UploadUnknown as e:
+            raise await self._fallen_back(e) from e
         self.in_parts += len(part)
         self.unproven.append(stored)
         if self.hash is None:
@@ -349,31 +305,30 @@ class _Receiver:
 
     async def _complete(self, size: int) -> None:
         """Also after a crash between completing and saying so: then the object stands already."""
-        async with self.server.database.snapshot() as tx:
-            parts = await uploads.parts_of(tx, self.upload.id)
         store, key = self.server.store, self.upload.object_key
         try:
-            await store.complete_parts(key, self.store_upload_id or "", parts)
+            await store.complete_parts(key, self.store_upload_id or "", await self._counted())
         except (UploadUnknown, PartsRefused) as e:
             facts = await store.stat(key)
             if facts is None or facts.size != size:
-                await self._fall_back(parts, e)
+                raise await self._fallen_back(e) from e
 
-    async def _fall_back(self, parts: list[Part], e: StoreError) -> None:
-        """Parts that we counted are gone: count only what the store still has, from the start."""
+    async def _counted(self) -> list[Part]:
+        async with self.server.database.snapshot() as tx:
+            return await uploads.parts_of(tx, self.upload.id)
+
+    async def _fallen_back(self, e: StoreError) -> StoreUnavailable:
+        """Parts that we counted are gone: from now on only what the store still has counts."""
         log.error("upload %s: the store lost parts: %s", self.upload.id, e)
+        key, counted = self.upload.object_key, await self._counted()
         try:
-            stored = set(
-                await self.server.store.list_parts(
-                    self.upload.object_key, self.store_upload_id or ""
-                )
-            )
+            stored = set(await self.server.store.list_parts(key, self.store_upload_id or ""))
         except UploadUnknown:
             stored = set()
-        kept = parts[: _held(parts, stored)]
+        kept = counted[: _held(counted, stored)]
         async with self.server.database.transaction() as tx:
             await uploads.fall_back(tx, self.upload.id, self.lease, kept, gone=not stored)
-        raise StoreUnavailable(f"{self.upload.object_key}: parts are missing") from e
+        return StoreUnavailable(f"{key}: parts are missing, back at {sum(p.size for p in kept)}")
 
     async def _drop(self, key: str) -> None:
         """An old tail that stays behind costs space, not data: the store is swept for it."""
@@ -386,19 +341,6 @@ class _Receiver:
 def _held(parts: list[Part], stored: set[Part]) -> int:
     """How many of `parts`, from the first, the store holds unchanged."""
     return next((i for i, part in enumerate(parts) if part not in stored), len(parts))
-
-
-async def _cancelled(task: asyncio.Task[bytes | None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def _next(body: AsyncIterator[bytes]) -> bytes | None:
-    try:
-        return await anext(body)
-    except StopAsyncIteration:
-        return None
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -28,10 +28,11 @@ from tests.api.cast import House, build_house, bureau
 
 class Granian:
     """`with Granian(settings) as process:` serves in a child, which `kill` ends as power loss does
-    and `start` starts again."""
+    and `start` starts again. `port` is its own when something stands before it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, port: int | None = None) -> None:
         self.settings = settings
+        self.port = port or int(settings.public_url.rsplit(":", 1)[1])
 
     def __enter__(self) -> Granian:
         self.start()
@@ -43,8 +44,7 @@ class Granian:
     def start(self) -> None:
         said = msgspec.structs.asdict(self.settings)
         environment = {variable(name): str(value) for name, value in said.items()}
-        port = self.settings.public_url.rsplit(":", 1)[1]
-        program = f"from deploy.serve import serve; serve('127.0.0.1', {port})"
+        program = f"from deploy.serve import serve; serve('127.0.0.1', {self.port})"
         self.child = subprocess.Popen(
             [sys.executable, "-c", program],
             env={**os.environ, **environment},
@@ -55,17 +55,33 @@ class Granian:
         os.killpg(self.child.pid, signal.SIGKILL)
         self.child.wait()
 
+    def memory(self) -> int:
+        """The most bytes that the server's processes ever held, summed."""
+        pages = subprocess.run(
+            ["ps", "-o", "pid=", "-s", str(self.child.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        return sum(_peak(int(pid)) for pid in pages)
+
     async def ready(self) -> None:
         async with asyncio.timeout(30), httpx.AsyncClient() as anybody:
             while True:
                 try:
-                    answer = await anybody.get(f"{self.settings.public_url}/health")
+                    answer = await anybody.get(f"http://127.0.0.1:{self.port}/health")
                 except httpx.TransportError:
                     assert self.child.poll() is None, "the server did not start"
                     await asyncio.sleep(0.05)
                 else:
                     assert answer.status_code == 200
                     return
+
+
+def _peak(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
 
 
 class Site(msgspec.Struct):
