@@ -28,6 +28,8 @@ from backend.rules.pack import Pack, load_pack
 KINDS = ("deadline_near", "deadline_overdue")
 # What an inspector did at the scene starts these clocks by itself (强制法 25, 处罚法 56).
 EVENT_OF_STEP = {"seize": "seizure_started", "preserve": "registered_preservation"}
+# A desk that records the same act does so within the day; it is not a second one.
+SAME_ACT = timedelta(hours=24)
 # The rules know more states than a list needs; the row's explanation keeps the exact one.
 STATES = {
     "open": "open",
@@ -89,23 +91,39 @@ async def _settle(
 async def events_of(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, list[Event]]:
     """What happened in each case, recorded at the desk or done at the scene, by event time."""
     rows = await tx.fetch(
-        """select id, case_id, kind, at, coalesce(body->>'subject', '') as subject, body
+        """select id, case_id, kind, at, coalesce(body->>'subject', '') as subject, body,
+                  false as at_scene
              from case_events where case_id = any($1) and retracted_at is null
            union all
-           select s.id, i.case_id, s.kind, s.started_at, s.id::text, '{}'
+           select s.id, i.case_id, s.kind, s.started_at, s.id::text, '{}', true
              from inspections i join steps s on s.inspection_id = i.id
             where i.case_id = any($1) and s.kind = any($2) and s.started_at is not null
               and i.deleted_at is null and s.deleted_at is null and i.duplicate_of is null
-            order by 4, 1""",
+            order by at_scene, at, id""",
         list(case_ids),
         list(EVENT_OF_STEP),
     )
-    found = defaultdict(list)
+    found: dict[UUID, list[Event]] = defaultdict(list)
     for row in rows:
-        kind = EVENT_OF_STEP.get(row["kind"], row["kind"])
-        event = Event(kind, row["at"], str(row["id"]), row["subject"], from_json(row["body"]))
-        found[row["case_id"]].append(event)
+        event, known = _event(row), found[row["case_id"]]
+        if not (row["at_scene"] and _recorded(event, known)):
+            known.append(event)
+    for events in found.values():
+        events.sort(key=lambda event: (event.at, event.id))
     return found
+
+
+def _event(row: Record) -> Event:
+    kind = EVENT_OF_STEP[row["kind"]] if row["at_scene"] else row["kind"]
+    return Event(kind, row["at"], str(row["id"]), row["subject"], from_json(row["body"]))
+
+
+def _recorded(event: Event, events: Sequence[Event]) -> bool:
+    """Whether the desk has recorded what a step says; two steps are two acts."""
+    return any(
+        one.kind == event.kind and one.subject != one.id and abs(one.at - event.at) <= SAME_ACT
+        for one in events
+    )
 
 
 def pack_of(case: Record) -> Pack:

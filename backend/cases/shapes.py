@@ -1,4 +1,4 @@
-"""What the desk reads: one case with all that hangs on it, and the list of cases to look at.
+"""What the desk reads: one case with all that hangs on it.
 
 Times are aware UTC; the pages show them in Asia/Shanghai. `zh`/`en` pairs are texts for people.
 """
@@ -75,29 +75,6 @@ class FlagBrief(msgspec.Struct, frozen=True, kw_only=True):
     article: str
     explanation: dict[str, Any]  # zh, en, and details of the kind
     changed_at: datetime
-
-
-class FlaggedCase(msgspec.Struct, frozen=True, kw_only=True):
-    id: UUID
-    number: str | None
-    title: str
-    stage: str
-    department: Named
-    party_name: str | None
-    lead_name: str | None
-    opened_at: datetime
-    filed_at: datetime | None
-    version: int
-    severity: str  # the worst of its flags
-    changed_at: datetime  # the latest of its flags
-    flags: list[FlagBrief]
-
-
-class FlaggedCases(msgspec.Struct, frozen=True, kw_only=True):
-    """Worst first, then latest. `next` goes into `after` for what follows; None at the end."""
-
-    cases: list[FlaggedCase]
-    next: str | None
 
 
 class LooseFlag(FlagBrief, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Read models for the desk: a few queries a page, however much hangs on a case.
 
-Callers hold the actor to the visible departments: `flagged_cases` takes them, and a `CasePage`
+Callers hold the actor to the visible departments: `loose_flags` takes them, and a `CasePage`
 names its department.
 """
 
@@ -17,99 +17,10 @@ from asyncpg import Record
 from backend.cases import shapes
 from backend.cases.shapes import grouped, shaped
 from backend.database import Tx, from_json
-from backend.errors import Refusal, not_found
+from backend.errors import not_found
 from backend.rules.events import EVENT_KINDS, INSPECTION_KINDS, STEP_KINDS, Label
 
 _RANK = "case f.severity when 'serious' then 3 when 'warning' then 2 else 1 end"
-_SEVERITIES = {3: "serious", 2: "warning", 1: "info"}
-
-
-async def flagged_cases(
-    tx: Tx,
-    departments: Sequence[UUID],
-    *,
-    state: str = "open",
-    kind: str | None = None,
-    limit: int = 50,
-    after: str | None = None,
-) -> shapes.FlaggedCases:
-    """Cases with flags in `state` (and of `kind`), each with all those flags."""
-    rank, changed_at, last_id = _read_mark(after)
-    rows = await tx.fetch(
-        f"""with flagged as (
-                select f.case_id, max({_RANK}) as rank, max(f.changed_at) as changed_at
-                  from flags f
-                 where f.department_id = any($1) and f.state = $2 and f.case_id is not null
-                   and ($3::text is null or f.kind = $3)
-                 group by f.case_id)
-            select g.rank, g.changed_at, c.id, c.number, c.title, c.stage, c.opened_at, c.filed_at,
-                   c.version, d.id as department_id, d.name as department_name,
-                   p.name as party_name, o.name as lead_name
-              from flagged g
-              join cases c on c.id = g.case_id
-              join departments d on d.id = c.department_id
-              left join parties p on p.id = c.party_id
-              left join officers o on o.id = c.lead_officer_id
-             where c.deleted_at is null
-               and ($4::int is null or (g.rank, g.changed_at, c.id) < ($4, $5, $6))
-             order by g.rank desc, g.changed_at desc, c.id desc limit $7""",  # noqa: S608
-        list(departments),
-        state,
-        kind,
-        rank,
-        changed_at,
-        last_id,
-        limit + 1,
-    )
-    shown = rows[:limit]
-    why = await _why(tx, [row["id"] for row in shown], state, kind)
-    return shapes.FlaggedCases(
-        cases=[_flagged_case(row, why[row["id"]]) for row in shown],
-        next=_mark(shown[-1]) if len(rows) > limit else None,
-    )
-
-
-def _mark(row: Record) -> str:
-    return f"{row['rank']}_{row['changed_at'].isoformat()}_{row['id']}"
-
-
-def _read_mark(after: str | None) -> tuple[int | None, datetime | None, UUID | None]:
-    if after is None:
-        return None, None, None
-    try:
-        rank, changed_at, last_id = after.split("_")
-        return int(rank), datetime.fromisoformat(changed_at), UUID(last_id)
-    except ValueError as error:
-        raise Refusal(
-            "bad_request", detail="翻页标记无效 / not a page mark", where="after"
-        ) from error
-
-
-async def _why(
-    tx: Tx, case_ids: list[UUID], state: str, kind: str | None
-) -> dict[UUID, list[shapes.FlagBrief]]:
-    rows = await tx.fetch(
-        f"""select f.* from flags f
-             where f.case_id = any($1) and f.state = $2 and ($3::text is null or f.kind = $3)
-             order by {_RANK} desc, f.changed_at desc, f.id""",  # noqa: S608
-        case_ids,
-        state,
-        kind,
-    )
-    why = defaultdict(list)
-    for row in rows:
-        why[row["case_id"]].append(shaped(shapes.FlagBrief, row))
-    return why
-
-
-def _flagged_case(row: Record, why: list[shapes.FlagBrief]) -> shapes.FlaggedCase:
-    return shaped(
-        shapes.FlaggedCase,
-        row,
-        department=_named(row, "department"),
-        severity=_SEVERITIES[row["rank"]],
-        flags=why,
-    )
 
 
 async def loose_flags(

@@ -13,21 +13,21 @@ from backend.cases.filing import Filed, case_number, file_case
 from backend.database import from_json
 from backend.errors import Refusal
 from backend.rules.calendar import SHANGHAI
-from tests.evidence.scene import Scene, said
+from tests.evidence.scene import Scene, at, said
 
 FILED = datetime(2026, 3, 2, 10, 0, tzinfo=SHANGHAI)
 # 90 natural days after 2026-03-02: Sunday 31 May, so Monday 1 June.
 DUE = datetime(2026, 6, 1, 23, 59, 59, tzinfo=SHANGHAI)
 
 
-async def filed(scene: Scene, case: UUID, at: datetime = FILED) -> Filed:
+async def filed(scene: Scene, case: UUID, when: datetime = FILED) -> Filed:
     async with scene.database.transaction() as tx:
-        return await file_case(tx, scene.supervisor, case, at, at)
+        return await file_case(tx, scene.supervisor, case, when, when)
 
 
-async def happened(scene: Scene, kind: str, at: datetime, **body: object) -> UUID:
+async def happened(scene: Scene, kind: str, when: datetime, **body: object) -> UUID:
     async with scene.database.transaction() as tx:
-        return await record_event(tx, scene.case, kind, at, body, scene.supervisor, at)
+        return await record_event(tx, scene.case, kind, when, body, scene.supervisor, when)
 
 
 async def test_filing_gives_a_number_a_law_and_ninety_days(scene: Scene) -> None:
@@ -120,8 +120,19 @@ async def test_a_seizure_at_the_scene_opens_its_thirty_days(scene: Scene) -> Non
     assert from_json(row["explanation"])["due"] == "2026-12-23"
 
 
+async def test_a_seizure_that_the_desk_also_records_is_not_a_second_one(scene: Scene) -> None:
+    await scene.step("seize", "10:02:10", "10:31:40")
+    await scene.step("seize", "10:40:00", "10:50:00")
+    await scene.sweep()
+    assert len(await scene.rows("select * from deadlines where state = 'open'")) == 2
+    event = await happened(scene, "seizure_started", at("11:00:00"))
+    await scene.sweep()
+    rows = await scene.rows("select key from deadlines where state = 'open'")
+    assert [row["key"] for row in rows] == [f"seize.end@{event}"]
+
+
 @pytest.mark.parametrize(
-    ("kind", "at", "where"),
+    ("kind", "when", "where"),
     [
         ("party_feels_wronged", FILED, "kind"),
         ("notice_served", FILED.replace(tzinfo=None), "at"),
@@ -129,11 +140,11 @@ async def test_a_seizure_at_the_scene_opens_its_thirty_days(scene: Scene) -> Non
     ],
 )
 async def test_events_that_cannot_be_are_refused(
-    scene: Scene, kind: str, at: datetime, where: str
+    scene: Scene, kind: str, when: datetime, where: str
 ) -> None:
     with pytest.raises(Refusal) as refused:
         async with scene.database.transaction() as tx:
-            await record_event(tx, scene.case, kind, at, {}, scene.supervisor, FILED)
+            await record_event(tx, scene.case, kind, when, {}, scene.supervisor, FILED)
     assert refused.value.where == where
 
 

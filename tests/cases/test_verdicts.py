@@ -9,7 +9,7 @@ import pytest
 
 from backend.cases.stages import lock_case, move_case
 from backend.cases.verdicts import Judged, judge_case_by_person
-from backend.cases.view import case_page, flagged_cases, loose_flags
+from backend.cases.view import case_page, loose_flags
 from backend.errors import Refusal
 from backend.flags.raising import waive
 from tests.evidence.scene import EVENING, Scene
@@ -117,33 +117,6 @@ async def test_the_page_holds_all_that_one_timeline_needs(scene: Scene) -> None:
     assert [event.state for event in page.flags[0].history] == ["open", "open"]
     assert [verdict.by for verdict in page.verdicts] == ["赵敏"]
     assert {officer.name for officer in inspection.officers} == {"巴特尔", "王秀英"}
-
-
-async def test_the_list_shows_flagged_cases_worst_first_and_page_by_page(scene: Scene) -> None:
-    await with_a_hole(scene)
-    async with scene.database.transaction() as tx:
-        second = await scene.new_case(tx)
-        inspection = await scene.visit(tx, second)
-    await scene.step("seize", "14:00:00", "14:20:00", inspection=inspection)
-    await scene.film(scene.camera, "14:00:00", "14:19:30", doubt_s=60)
-    await scene.sweep()
-    async with scene.database.snapshot() as tx:
-        first = await flagged_cases(tx, [scene.department], limit=1)
-        rest = await flagged_cases(tx, [scene.department], limit=1, after=first.next)
-        none = await flagged_cases(tx, [scene.department], kind="late_upload")
-        foreign = await flagged_cases(tx, [], limit=5)
-    assert [(c.id, c.severity) for c in first.cases] == [(scene.case, "serious")]
-    assert [(c.id, c.severity) for c in rest.cases] == [(second, "warning")]
-    assert rest.next is None
-    assert none.cases == foreign.cases == []
-    assert "共 480 秒" in first.cases[0].flags[0].explanation["zh"]
-
-
-async def test_a_page_mark_that_is_none_is_refused(scene: Scene) -> None:
-    with pytest.raises(Refusal) as refused:
-        async with scene.database.snapshot() as tx:
-            await flagged_cases(tx, [scene.department], after="elsewhere")
-    assert refused.value.where == "after"
 
 
 async def test_flags_of_no_case_stand_in_the_inbox(scene: Scene) -> None:
