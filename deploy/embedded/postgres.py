@@ -31,6 +31,8 @@ from deploy.embedded.processes import (
 
 # Fast shutdown, immediate shutdown, and what no program refuses.
 STOPPING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+# What outlived its parent is shutting down already, or hangs.
+ENDING = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 2.0), (signal.SIGKILL, 5.0))
 RECOVERY_S = 300.0  # replaying the log after a crash may take minutes on a slow disk
 HERE = "/proc/self/cwd"  # the data folder as the server sees it, whatever its parents allow
 INITDB = (
@@ -121,7 +123,7 @@ class PostgresServer:
         Back-ends of a killed server hold its shared memory and may still write: none may be left
         when `postmaster.pid`, which a zombie or a re-used pid can make look alive, is removed.
         """
-        end(lambda: survivors(titled(self._mark, "postgres")), STOPPING)
+        end(lambda: survivors(titled(self._mark, "postgres")), ENDING)
 
     def _password(self) -> str:
         return remembered_secret(self.folder / "password")

@@ -29,6 +29,9 @@ from deploy.embedded.processes import (
 INNER = ("master", "filer")
 PORTS = ("master", "master_grpc", "volume", "volume_grpc", "filer", "filer_grpc", "s3", "s3_grpc")
 HERE = "/proc/self/cwd"  # the store's folder as it sees it, whatever its parents allow
+# Where it looks in its home for security.toml; the working folder it names by an absolute path,
+# which may be out of its reach.
+SECURITY = ".seaweedfs"
 START_S = 120.0
 # Asked to stop, it waits 15 seconds for nothing. An acknowledged put is on the disk: killing loses
 # none (measured: 0 of 7,418 over three kills), and a crash is tested as often as a stop.
@@ -64,8 +67,9 @@ class StoreServer:
         private_folder(self.folder)
         self.end_survivors()
         state, self._identity = owned_folder(self.folder / "state")
-        (state / "data").mkdir(exist_ok=True, mode=0o700)
-        os.chown(state / "data", *self._identity)
+        for name in ("data", SECURITY):
+            (state / name).mkdir(exist_ok=True, mode=0o700)
+            os.chown(state / name, *self._identity)
         self._write_configuration(state)
         self._ports = remembered_ports(self.folder / "ports.json", PORTS)
         with self.log.open("ab") as log:
@@ -119,7 +123,7 @@ class StoreServer:
         identity = {"name": "quanji", "credentials": [credentials], "actions": ["Admin"]}
         signing = remembered_secret(self.folder / "signing_key")
         write_private(state / "s3.json", json.dumps({"identities": [identity]}), self._identity)
-        write_private(state / "security.toml", _security(signing), self._identity)
+        write_private(state / SECURITY / "security.toml", _security(signing), self._identity)
 
     def _fsync_every_put(self) -> None:
         """Kept by the store itself, so told once."""
@@ -149,6 +153,7 @@ def _server_arguments(ports: dict[str, int]) -> list[str]:
         "-ip.bind=127.0.0.1",
         f"-master.port={ports['master']}",
         f"-master.port.grpc={ports['master_grpc']}",
+        "-disableHttp",  # of the master: it hands write tokens to whoever asks
         "-master.telemetry=false",
         "-master.electionTimeout=1s",
         "-master.volumeSizeLimitMB=8192",
