@@ -14,7 +14,7 @@ from backend.cases.deadlines import events_of, pack_of
 from backend.database import Tx, from_json
 from backend.errors import Refusal, not_found
 from backend.evidence.attributing import visit_officers
-from backend.evidence.judging import people_by_id
+from backend.evidence.officers import people_by_id
 from backend.evidence.queue import queue_judging
 from backend.ledger.events import note
 from backend.rules.events import STEP_KINDS

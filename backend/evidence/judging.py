@@ -17,17 +17,16 @@ from asyncpg import Record
 
 from backend.database import Tx, from_json, to_json
 from backend.evidence import explanations
-from backend.evidence.attributing import visit_officers
+from backend.evidence.officers import Wanted, judge_visits, people_on
 from backend.flags.raising import Finding, settle_many
 from backend.rules.calendar import law_date
 from backend.rules.checklists import Judgement, Recorded, StepEvidence, judge_step, required_for
 from backend.rules.coverage import Coverage, ExplainedGap, Gap, Interval, subtract
-from backend.rules.facts import Certificate, Person, Suspended, certified_officers
+from backend.rules.facts import Person, certified_officers
 from backend.rules.pack import Pack, load_pack
 from backend.rules.rows import ChecklistItem
 
 STEP_KINDS_OF_FLAGS = ("missing_recording", "recording_gap")
-VISIT_KINDS_OF_FLAGS = ("too_few_officers", "certificate_invalid")
 # Cameras close one file and open the next, and a button is pressed before a lens is uncovered:
 # holes up to this long are shown on the page, and nobody is called for them.
 SEAM_S = 5.0
@@ -56,16 +55,18 @@ def upload_hours(pack: Pack) -> int:
 async def judge_cases(tx: Tx, case_ids: Collection[UUID], now: datetime) -> int:
     """Judge coverage and people of these cases anew. How many flags changed."""
     steps = await _steps(tx, case_ids)
-    people = await _people(tx, {row["visit"] for row in steps})
+    people = await people_on(tx, {row["visit"] for row in steps})
     judged = await _judged(tx, steps, people)
     all_steps = await _all_steps(tx, case_ids)
     await _write_coverages(tx, all_steps, judged, now)
     findings = [finding for step in judged for finding in step_findings(step, now)]
     changed = await settle_many(tx, all_steps, STEP_KINDS_OF_FLAGS, findings, now)
-    visits = await _visits(tx, case_ids)
-    return changed + await settle_many(
-        tx, list(visits), VISIT_KINDS_OF_FLAGS, list(_visit_findings(judged, visits, people)), now
-    )
+    wants = [
+        Wanted(step.row["visit"], step.begin, step.item.officers, step.item.article)
+        for step in judged
+        if step.item.mandatory and step.item.officers
+    ]
+    return changed + await judge_visits(tx, case_ids, wants, people, now)
 
 
 async def _steps(tx: Tx, case_ids: Collection[UUID]) -> list[Record]:
@@ -92,56 +93,6 @@ async def _all_steps(tx: Tx, case_ids: Collection[UUID]) -> list[UUID]:
         list(case_ids),
     )
     return [row["id"] for row in rows]
-
-
-async def _visits(tx: Tx, case_ids: Collection[UUID]) -> dict[UUID, Record]:
-    rows = await tx.fetch(
-        """select id, case_id, department_id, started_at from inspections
-            where case_id = any($1) and duplicate_of is null""",
-        list(case_ids),
-    )
-    return {row["id"]: row for row in rows}
-
-
-async def _people(tx: Tx, visits: Collection[UUID]) -> dict[UUID, tuple[Person, ...]]:
-    """Who was on each visit, with the certificates that they held."""
-    present = await visit_officers(tx, visits)
-    known = await people_by_id(tx, {one for officers in present.values() for one in officers})
-    return {visit: tuple(known[one] for one in sorted(present[visit])) for visit in visits}
-
-
-async def people_by_id(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Person]:
-    """Officers and auxiliaries as the rules see them."""
-    rows = await tx.fetch(
-        """select o.id, o.kind, o.name,
-                  coalesce(jsonb_agg(jsonb_build_object(
-                      'first', c.valid_from, 'last', c.valid_to,
-                      'until', least(c.suspended_from, c.revoked_from)))
-                      filter (where c.id is not null), '[]') as certificates
-             from officers o left join certificates c on c.officer_id = o.id
-            where o.id = any($1) group by o.id order by o.id""",
-        list(ids),
-    )
-    return {row["id"]: _person(row) for row in rows}
-
-
-class _Held(msgspec.Struct, frozen=True):
-    first: str
-    last: str
-    until: datetime | None
-
-
-def _person(row: Record) -> Person:
-    held = msgspec.json.decode(row["certificates"], type=list[_Held])
-    return Person(
-        id=str(row["id"]),
-        kind=row["kind"],
-        certificates=tuple(
-            msgspec.convert({"first": one.first, "last": one.last}, Certificate) for one in held
-        ),
-        suspended=tuple(Suspended(one.until) for one in held if one.until is not None),
-        name=row["name"],
-    )
 
 
 async def _judged(
@@ -339,56 +290,4 @@ def _step_finding(
         severity=severity,
         article=step.item.article,
         explanation=explanation,
-    )
-
-
-def _visit_findings(
-    judged: Sequence[JudgedStep],
-    visits: Mapping[UUID, Record],
-    people: Mapping[UUID, tuple[Person, ...]],
-) -> Iterator[Finding]:
-    """Two certified officers at the time of each step that wants them (行政处罚法 42); one
-    finding a visit, about the step that lacked most."""
-    by_visit = defaultdict(list)
-    for step in judged:
-        if step.item.mandatory and step.item.officers and step.row["visit"] in visits:
-            by_visit[step.row["visit"]].append(step)
-    for visit, steps in by_visit.items():
-        yield from _too_few(visits[visit], steps, people[visit])
-        yield from _uncertified(visits[visit], steps, people[visit])
-
-
-def _too_few(
-    visit: Record, steps: Sequence[JudgedStep], people: Sequence[Person]
-) -> Iterator[Finding]:
-    counted = [(len(certified_officers(people, step.begin)), step) for step in steps]
-    certified, step = min(counted, key=lambda pair: pair[0] - pair[1].item.officers)
-    if certified < step.item.officers:
-        words = explanations.officers_words(certified, step.item.officers, step.begin)
-        yield _visit_finding(visit, "too_few_officers", "", step.item.article, words)
-
-
-def _uncertified(
-    visit: Record, steps: Sequence[JudgedStep], people: Sequence[Person]
-) -> Iterator[Finding]:
-    first = min(steps, key=lambda step: step.begin)
-    for person in people:
-        if person.kind == "officer" and not person.certified(first.begin):
-            words = explanations.certificate_words(person.name, first.begin)
-            yield _visit_finding(visit, "certificate_invalid", person.id, first.item.article, words)
-
-
-def _visit_finding(
-    visit: Record, kind: str, key: str, article: str, words: dict[str, Any]
-) -> Finding:
-    return Finding(
-        kind=kind,
-        department_id=visit["department_id"],
-        case_id=visit["case_id"],
-        subject_kind="inspection",
-        subject_id=visit["id"],
-        key=key,
-        severity="serious",
-        article=article,
-        explanation=words,
     )
