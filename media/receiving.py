@@ -110,7 +110,7 @@ async def settle(server: Server, upload: Upload) -> Upload:
     grant = tus.Append(offset=upload.offset, room=0, length=upload.length)
     await receive(server, upload.id, grant, _nothing())
     async with server.database.snapshot() as tx:
-        return await uploads.find(tx, upload.id)
+        return await uploads.stored_row(tx, upload.id)
 
 
 async def free(server: Server, upload: Upload) -> None:

@@ -19,10 +19,11 @@ from backend.database import Database, utc_now
 from backend.errors import Refusal
 from backend.people.access import ANYONE, DEVICE, Actor
 from backend.settings import Settings
-from media import receiving, tus, uploads
+from media import creation, receiving, tus, uploads
 from media.receipts import published_keys
 from media.receiving import Disconnected, Received, Server
 from media.store import ObjectStore, StoreUnavailable
+from media.tidying import release
 from media.uploads import Terms, Upload
 from media.verify import SMALL, told_of, verify_recording
 
@@ -58,7 +59,7 @@ async def create_upload(
     if isinstance(decided, tus.Refuse):
         raise _refusal(decided)
     async with database.transaction() as tx:
-        upload_id = await uploads.begin(tx, actor, decided, terms, now)
+        upload_id = await creation.begin(tx, actor, decided, terms, now)
         upload = await uploads.find(tx, upload_id)
     location = (
         f"{settings.public_url.rstrip('/')}/api/uploads/{uploads.token_of(upload_id, secret)}"
@@ -222,8 +223,8 @@ async def _terminate(upload_id: UUID, request: Incoming, server: Server) -> Outg
         raise _refusal(decided)
     await receiving.end_older(upload_id, keep=False)
     async with server.database.transaction() as tx:
-        upload = await uploads.terminate(tx, upload_id)
-    await receiving.free(server, upload)
+        await uploads.terminate(tx, upload_id)
+    await release(server, upload_id)
     return Response(None, status_code=204, headers={"Tus-Resumable": tus.VERSION})
 
 

@@ -15,7 +15,7 @@ import pytest
 from backend.database import Database, utc_now
 from backend.errors import Refusal
 from backend.people.access import Actor
-from media import receiving, tus, uploads
+from media import creation, receiving, tus, uploads
 from media.receiving import Received, Server, receive, settle
 from media.s3_store import S3Store
 from media.store import Part, StoreUnavailable
@@ -94,7 +94,7 @@ class Bench:
         wanted = tus.decide_create(request, TERMS.limits)
         assert isinstance(wanted, tus.Create)
         async with self.server.database.transaction() as tx:
-            return await uploads.begin(tx, self.actor, wanted, TERMS, utc_now())
+            return await creation.begin(tx, self.actor, wanted, TERMS, utc_now())
 
     async def standing(self, upload_id: UUID) -> uploads.Upload:
         async with self.server.database.snapshot() as tx:

@@ -333,7 +333,7 @@ async def test_what_the_device_claims_is_kept(http: httpx.AsyncClient, site: Sit
 async def test_one_device_cannot_begin_uploads_without_end(
     http: httpx.AsyncClient, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("media.uploads.MOST_OPEN", 2)
+    monkeypatch.setattr("media.creation.MOST_OPEN", 2)
     await create(http, 10)
     await create(http, 10)
     answer = await http.post("/api/uploads", headers={**TUS, "Upload-Length": "10"})
