@@ -213,8 +213,8 @@ async def _explained(tx: Tx, steps: Sequence[Record]) -> dict[UUID, list[Explain
 async def _write_coverages(
     tx: Tx, all_steps: list[UUID], judged: Sequence[JudgedStep], now: datetime
 ) -> None:
-    """The last judgement of each step; none for a step that no longer needs a recording."""
-    covered = [(step, step.judgement.coverage) for step in judged]
+    """The last judgement of each step; none for a step that needs no recording (any more)."""
+    covered = [(step, step.judgement.coverage) for step in judged if step.item.mandatory]
     rows = [_coverage_row(step, c, now) for step, c in covered if c is not None]
     await tx.execute(
         "delete from coverages where step_id = any($1) and not step_id = any($2)",
