@@ -7,7 +7,7 @@ from uuid import UUID
 
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from backend.cases.shapes import CasePage, DeadlineView
 from backend.cases.view import case_page
@@ -39,7 +39,7 @@ async def cases(
     database: Database,
     actor: Actor,
     flagged: bool = True,
-    flag_state: Annotated[FlagState, Parameter(query="state")] = "open",
+    flag_state: Annotated[FlagState, QueryParameter(name="state")] = "open",
     kind: Annotated[str | None, Parameter(max_length=40)] = None,
     severity: Severity | None = None,
     stage: Annotated[str | None, Parameter(max_length=40)] = None,

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from backend.database import Database, Tx
 from backend.errors import Refusal
@@ -40,7 +40,7 @@ class Conflicts(msgspec.Struct):
 async def conflicts(
     database: Database,
     actor: Actor,
-    conflict_state: Annotated[Literal["open", "closed"], Parameter(query="state")] = "open",
+    conflict_state: Annotated[Literal["open", "closed"], QueryParameter(name="state")] = "open",
     case_id: UUID | None = None,
 ) -> Conflicts:
     """Conflicts of the departments in sight, oldest first."""

@@ -20,9 +20,9 @@ def _ffmpeg(*arguments: str) -> None:
 def video(file: Path, seconds: int, *, tone: int = 330) -> bytes:
     """A running test picture, a keyframe every 5 s, the index in front as a player needs it."""
     _ffmpeg(
-        *("-f", "lavfi", "-i", f"testsrc=size=640x360:rate=2:duration={seconds}"),
+        *("-f", "lavfi", "-i", f"testsrc=size=480x270:rate=1:duration={seconds}"),
         *("-f", "lavfi", "-i", f"sine=frequency={tone}:sample_rate=16000:duration={seconds}"),
-        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "5"),
         *("-c:a", "aac", "-b:a", "16k", "-movflags", "+faststart", "-shortest", str(file)),
     )
     return file.read_bytes()

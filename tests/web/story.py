@@ -358,7 +358,13 @@ async def _inquiry(tx: Tx, house: House, case: UUID, party: UUID, at: datetime) 
         started_at=at,
         ended_at=at + timedelta(minutes=12),
     )
-    await add_step(tx, visit, "question", at, at + timedelta(minutes=12), covered=())
+    for officer in ("巴特尔", "王秀英"):
+        await tx.execute(
+            "insert into inspection_officers values ($1, $2)", visit, house.officers[officer]
+        )
+    begin = at + timedelta(minutes=1)
+    await add_step(tx, visit, "show_id", at, begin, covered=())
+    await add_step(tx, visit, "question", begin, at + timedelta(minutes=12), covered=())
 
 
 async def _desk_conflict(tx: Tx, house: House, case: UUID, visit: UUID, at: datetime) -> None:

@@ -19,6 +19,7 @@ export type Gap = Schemas["GapView"];
 export type Recording = Schemas["RecordingView"];
 export type Deadline = Schemas["DeadlineView"];
 export type SignedRecord = Schemas["RecordView"];
+export type Officer = Schemas["OfficerView"];
 export type Verdict = Schemas["VerdictView"];
 
 /** Links of `GET /api/recordings/{id}/playback`; a kind is missing when there is no such thing. */

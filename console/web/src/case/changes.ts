@@ -1,7 +1,7 @@
 /** What became different between two readings of a case, in words. Pure. */
 
 import type { CasePage, Flag } from "@/api/types";
-import { said } from "@/i18n";
+import { aside, said } from "@/i18n";
 
 export type Translate = (key: string, values?: Record<string, unknown>) => string;
 
@@ -75,7 +75,7 @@ function inFlags(before: CasePage, after: CasePage, t: Translate): string[] {
 function inReview(before: CasePage, after: CasePage, t: Translate): string[] {
   const verdicts = fresh(before.verdicts, after.verdicts).map((one) => {
     const what = t(one.verdict === "accept" ? "history.accepted" : "history.returned");
-    return t("change.new_verdict", { who: one.by, what: one.reason ? `${what}（${one.reason}）` : what });
+    return t("change.new_verdict", { who: one.by, what: one.reason ? what + aside(one.reason) : what });
   });
   const deadlines = kept(before.deadlines, after.deadlines)
     .filter(([was, is]) => was.state !== is.state)

@@ -1,3 +1,4 @@
+import { aside } from "@/i18n";
 import { clock } from "@/time";
 
 /** The body of a fact as one line; shapes are those of the operations' vocabulary. */
@@ -7,7 +8,7 @@ export function factWords(body: Record<string, unknown>): string {
   if (typeof from === "string" && typeof to === "string") return `${clock(from)}–${clock(to)} ${String(cause ?? "")}`;
   if (typeof name === "string") {
     if (quantity !== undefined && quantity !== null) return `${name} × ${String(quantity)}`;
-    return typeof role === "string" ? `${name}（${role}）` : name;
+    return typeof role === "string" ? name + aside(role) : name;
   }
   return JSON.stringify(body);
 }

@@ -33,6 +33,22 @@ export interface Bilingual {
   en: string;
 }
 
+/** Names in a row. */
+export function listed(names: string[]): string {
+  return names.join(language.value === "zh" ? "、" : ", ");
+}
+
+/** A word in brackets behind another. */
+export function aside(words: string | number): string {
+  return language.value === "zh" ? `（${String(words)}）` : ` (${String(words)})`;
+}
+
+/** An article as the rules cite it: “中文 / English”, or in Chinese alone. */
+export function cited(article: string): string {
+  const [zh, en] = article.split(" / ", 2);
+  return (language.value === "en" ? en : zh) ?? article;
+}
+
 export function said(sentence: Partial<Bilingual> | Record<string, unknown> | null | undefined): string {
   const both = sentence as Partial<Bilingual> | null | undefined;
   return both?.[language.value] ?? both?.zh ?? "";

@@ -3,7 +3,7 @@
 import { useI18n } from "vue-i18n";
 import type { Recording } from "@/api/types";
 import { useClockWords } from "@/case/clock";
-import { language } from "@/i18n";
+import { cited, language, listed } from "@/i18n";
 import { clock, dayAndClock, length } from "@/time";
 import type { GapPart, RecordingItem, StepItem } from "./model";
 
@@ -33,7 +33,7 @@ export function useTimelineWords() {
           required: length(coverage.required_s),
           covered: length(coverage.covered_s),
         }),
-        coverage.article,
+        cited(coverage.article),
       );
     } else lines.push(t("timeline.unrecorded"));
     if (item.step.note) lines.push(item.step.note);
@@ -46,7 +46,7 @@ export function useTimelineWords() {
       part.gap.cause ? `${t("timeline.explained")}：${part.gap.cause}` : t("timeline.gap_unexplained"),
     ];
     if (!part.gap.certain) lines.push(t("timeline.gap_uncertain"));
-    if (item.step.coverage) lines.push(item.step.coverage.article);
+    if (item.step.coverage) lines.push(cited(item.step.coverage.article));
     return {
       title: `${stepName(item)}：${t("timeline.gap_is", { seconds: Math.round(part.gap.seconds) })}`,
       lines,
@@ -56,7 +56,7 @@ export function useTimelineWords() {
   function shownSteps(recording: Recording, steps: StepItem[]): string {
     const ids = new Set(recording.attributions.filter((a) => !a.rejected).map((a) => a.step_id));
     const names = steps.filter((item) => ids.has(item.step.id)).map(stepName);
-    return names.length > 0 ? names.join("、") : t("timeline.not_attributed");
+    return names.length > 0 ? listed(names) : t("timeline.not_attributed");
   }
 
   function ofRecording(item: RecordingItem, steps: StepItem[]): Told {
