@@ -8,13 +8,16 @@ PY := $(VENV)/bin/python
 DATA ?= data
 PORT ?= 8600
 WORKERS ?= 2
+RUNS ?= 200
+UPLOADS ?= 50
 WEB_SOURCES := $(shell find console/web mobile_api/handheld -type f \
 	-not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 # Node's folder was chosen when .node/path was made; npm's children find the same one.
-NPM = PATH="$$(cat .node/path):$$PATH" npm --no-audit --no-fund --no-update-notifier
+NODE = PATH="$$(cat .node/path):$$PATH"
+NPM = $(NODE) npm --no-audit --no-fund --no-update-notifier
 say = @printf '\033[1m%s\033[0m\n' "==> $(1)"
 
-.PHONY: help run setup web test lint test-web test-python chromium lock clean
+.PHONY: help run setup web test lint test-web test-python test-faults chromium lock clean
 .DELETE_ON_ERROR:
 
 help: ## 列出命令 / list the commands
@@ -44,7 +47,11 @@ test-web: .node/web-built ## 网页的类型检查与测试 / type checks and te
 
 test-python: $(VENV)/dev-ready .node/web-built chromium ## pytest，含浏览器 / with the browser
 	$(call say,运行测试 / running the tests)
-	$(PY) -m pytest -n $(WORKERS) $(PYTEST)
+	@$(NODE) $(PY) -m pytest -n $(WORKERS) $(PYTEST)
+
+test-faults: $(VENV)/dev-ready .node/modules ## 断线与断电下的上传 / uploads on bad lines and without power (RUNS=200 UPLOADS=50)
+	@QUANJI_FAULT_RUNS=$(RUNS) QUANJI_FAULT_UPLOADS=$(UPLOADS) \
+		$(NODE) $(PY) -m pytest -n $(WORKERS) tests/faults $(PYTEST)
 
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \

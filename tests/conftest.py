@@ -85,13 +85,13 @@ def _migrated_database(postgres: str) -> None:
 
 @pytest.fixture
 def database_url(postgres: str, migrated_template: str) -> Iterator[str]:
-    with _fresh_database(postgres, migrated_template) as url:
+    with fresh_database(postgres, migrated_template) as url:
         yield url
 
 
 @pytest.fixture
 def empty_database_url(postgres: str) -> Iterator[str]:
-    with _fresh_database(postgres, "template1") as url:
+    with fresh_database(postgres, "template1") as url:
         yield url
 
 
@@ -121,7 +121,8 @@ def store_settings(bucket: Bucket) -> object:
 
 
 @contextmanager
-def _fresh_database(postgres: str, template: str) -> Iterator[str]:
+def fresh_database(postgres: str, template: str) -> Iterator[str]:
+    """URL of a copy of `template`, dropped at the end."""
     name = f"test_{uuid4().hex[:16]}"
     _run(postgres, "create database {} template {}", name, template)
     try:
