@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
+from backend.cases.apply import Change, all_changed
 from backend.database import Database, Tx, to_json
 from backend.flags.raising import Finding, raise_flag, settle_many
 from sync.lines import Line, open_line, sightings
@@ -43,6 +44,10 @@ class Landing:
         self.landed: set[UUID] = set()
         self.lines: dict[tuple[UUID, str], Line] = {(line.device_id, line.log): line}
 
+    @property
+    def changes(self) -> list[Change]:
+        return [change for line in self.lines.values() for change in line.changes]
+
     def land(self, op: Op, result: Result) -> None:
         self.results[op.device_seq] = result
         self.note(self.line, op, result)
@@ -62,6 +67,7 @@ async def settle_landing(tx: Tx, landing: Landing, now: datetime) -> None:
     await retry_own(tx, landing, now)
     await _follow_chain(tx, landing, now)
     await _release(tx, landing, now)
+    await all_changed(tx, landing.changes, now)
 
 
 async def _release(tx: Tx, landing: Landing, now: datetime) -> None:
@@ -135,6 +141,7 @@ async def _line_of(tx: Tx, landing: Landing, row: Record, op: Op) -> Line:
     key = (row["device_id"], row["log"])
     if key not in landing.lines:
         landing.lines[key] = await open_line(tx, *key, [], chain=row["device_seq"])
+        landing.lines[key].careful = landing.line.careful
     line = landing.lines[key]
     if op.boot_id and op.boot_id not in line.sightings:
         line.sightings |= await sightings(tx, line.device_id, [op.boot_id])
@@ -219,6 +226,7 @@ async def _retry_line(database: Database, row: Record, now: datetime) -> int:
             landing = Landing(await open_line(tx, row["device_id"], row["log"], [], chain=0))
             await retry_own(tx, landing, now)
             await _release(tx, landing, now)
+            await all_changed(tx, landing.changes, now)
             return sum(each.outcome.status != "held" for each in landing.results.values())
     except TRANSIENT:
         return 0  # somebody else is at work on the same cases; the next sweep comes soon

@@ -7,15 +7,17 @@ from uuid import UUID
 
 import msgspec
 
-from backend.cases.apply import Hand
+from backend.cases.apply import Change, Hand
 from backend.database import Tx
 from sync.authors import Holding, Sighting, holder_at, true_time
 from sync.ops import Op
+from sync.order import Membership
 
 
 class Line(msgspec.Struct):
     """`chain` is the last number taken in order; `held` the numbers of held operations by the
-    entity they are about (those waiting for a gap not among them)."""
+    entity they are about (those waiting for a gap not among them). `changes` is what is to be told
+    when all is done; `careful`: each operation in a savepoint of its own."""
 
     device_id: UUID
     department_id: UUID
@@ -24,6 +26,9 @@ class Line(msgspec.Struct):
     holdings: list[Holding]
     sightings: dict[str, Sighting]
     held: dict[UUID, set[int]]
+    careful: bool = True
+    changes: list[Change] = []
+    memberships: dict[tuple[UUID, UUID], Membership] = {}
 
     @property
     def label(self) -> str:

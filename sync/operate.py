@@ -10,15 +10,15 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from backend.cases.apply import changed
+from backend.cases.apply import Change
 from backend.cases.policies import REFERENCES
-from backend.cases.subjects import Subject, exists, lock
+from backend.cases.subjects import Subject, case_of_step, exists, lock
 from backend.database import Tx
 from backend.ledger.events import note
 from sync.edits import Done, edit
 from sync.lines import Line
 from sync.ops import Op, Outcome, Reason
-from sync.order import Decision, Standing, WaitsFor, decide
+from sync.order import Decision, Membership, Standing, WaitsFor, decide
 from sync.reading import Reading
 from sync.reasons import reason
 
@@ -26,6 +26,8 @@ log = logging.getLogger("quanji.sync")
 
 # Retried with the whole push: nobody's operation is at fault.
 TRANSIENT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# The connection is gone, and with it the whole transaction.
+LOST = (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError)
 _DATA_FAULTS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError)
 
 
@@ -51,13 +53,16 @@ class _Bearings(msgspec.Struct, frozen=True):
 async def operate(
     tx: Tx, line: Line, reading: Reading, received_at: datetime, now: datetime
 ) -> Result:
-    """Decide and do, in a savepoint: an operation that the database refuses undoes itself alone.
+    """Decide and do. On a careful line in a savepoint: what the database refuses, or what breaks,
+    undoes itself alone; otherwise it raises, and the push starts again with care.
 
     Its turn must have come, or have passed: a released operation is behind the chain.
     """
     op = reading.op
     if op is None:
         raise ValueError("what could not be read is rejected before it comes here")
+    if not line.careful:
+        return await _operate(tx, line, reading, op, received_at, now)
     try:
         async with tx.savepoint():
             return await _operate(tx, line, reading, op, received_at, now)
@@ -66,7 +71,7 @@ async def operate(
     except _DATA_FAULTS as e:
         why = reason("constraint", getattr(e, "column_name", None) or "", detail=str(e))
         return _result(line, op, "rejected", received_at, (why,))
-    except (asyncpg.InterfaceError, asyncpg.PostgresConnectionError, OSError):
+    except LOST:
         raise
     except Exception:
         # A poison operation must not stop the queue behind it: kept, and a person is told.
@@ -89,7 +94,7 @@ async def _operate(
     if decision.action != "apply":
         return _not_now(line, op, received_at, decision, case_id)
     done = await edit(tx, line, op, reading.values, bearings.subject, now)
-    await changed(tx, done.case_id, op.entity, op.id, now)
+    line.changes.append(Change(done.case_id, op.entity, op.id))
     await _noted(tx, line, op, done, now)
     return _result(line, op, done.status, received_at, (*done.reasons, *reading.notes), done=done)
 
@@ -135,17 +140,17 @@ async def _references(
     for field, entity in REFERENCES.get(op.entity, {}).items():
         named = values.get(field)
         for named_id in named if isinstance(named, list) else [named]:
-            if named_id is None:
+            if named_id is None or named_id == subject.id:
                 continue
             ours = await exists(tx, entity, named_id, line.department_id)
             if ours is False or (ours is None and entity == "officer"):
                 return _Bearings(subject, refused=reason("not_found", field))
             if ours is None:
                 return _Bearings(subject, missing=named_id)
-    if op.entity == "fact" and values.get("step_id") and subject.case is not None:
-        step = await lock(tx, "step", values["step_id"])
-        if step.case is None or step.case["id"] != subject.case["id"]:
-            return _Bearings(subject, refused=reason("bad_value", "step_id"))
+    step_id = values.get("step_id")
+    case_id = subject.case["id"] if subject.case else None
+    if step_id is not None and await case_of_step(tx, step_id) != case_id:
+        return _Bearings(subject, refused=reason("bad_value", "step_id"))
     return _Bearings(subject)
 
 
@@ -157,17 +162,31 @@ async def _standing(tx: Tx, line: Line, reading: Reading, op: Op, bearings: _Bea
         missing=bearings.missing,
         earlier_held=op.id if line.holds_before(op) else None,
         author_known=author is not None,
-        membership=await _membership(tx, op, author, case["id"] if case else None),
+        membership=await _membership(tx, line, op, author, case["id"] if case else None),
         stage=case["stage"] if case else None,
     )
 
 
-async def _membership(tx: Tx, op: Op, author: UUID | None, case_id: UUID | None) -> Any:
+async def _membership(
+    tx: Tx, line: Line, op: Op, author: UUID | None, case_id: UUID | None
+) -> Membership:
     """Opening an inspection in a case of one's department is how one joins it."""
-    if author is None or case_id is None or (op.entity, op.kind) == ("inspection", "create"):
+    if op.kind == "create" and op.entity in ("case", "inspection"):
+        line.memberships.clear()
         return "member"
+    if author is None or case_id is None:
+        return "member"
+    key = (case_id, author)
+    if key not in line.memberships:
+        line.memberships[key] = await _looked_up(tx, *key)
+    return line.memberships[key]
+
+
+async def _looked_up(tx: Tx, case_id: UUID, officer_id: UUID) -> Membership:
     row = await tx.fetchrow(
-        "select until from case_officers where case_id = $1 and officer_id = $2", case_id, author
+        "select until from case_officers where case_id = $1 and officer_id = $2",
+        case_id,
+        officer_id,
     )
     if row is None:
         return "stranger"

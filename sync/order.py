@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 Action = Literal["apply", "hold", "refuse"]
+Membership = Literal["member", "left", "stranger"]
 WaitsFor = Literal["gap", "schema", "author", "subject", "earlier", "membership", "case", "person"]
 
 
@@ -23,7 +24,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     missing: UUID | None = None
     earlier_held: UUID | None = None
     author_known: bool = True
-    membership: Literal["member", "left", "stranger"] = "member"
+    membership: Membership = "member"
     stage: str | None = None
 
 

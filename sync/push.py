@@ -4,7 +4,7 @@ at all per chunk.
 1. Take the device's chain: its pushes come one at a time.
 2. Keep every operation as received, before anything is decided: held, for no reason yet.
 3. What was here before answers with its stored outcome; a re-used id or number is quarantined.
-4. In the order of the log: order → merge → apply, each in its own savepoint.
+4. In the order of the log: order → merge → apply. One that breaks is singled out by a savepoint.
 5. Release what waited for what has landed.
 6. Write the outcomes; flag what a person must see. The feed's numbers are taken last of all.
 """
@@ -24,7 +24,7 @@ from backend.errors import Refusal
 from backend.people.access import Actor
 from sync.holds import Landing, settle_landing
 from sync.lines import Line, keep_chain, open_line, take_chain
-from sync.operate import TRANSIENT, Result, held_for_gap, operate
+from sync.operate import LOST, TRANSIENT, Result, held_for_gap, operate
 from sync.ops import Outcome, Push, PushAnswer
 from sync.order import in_chain
 from sync.quarantine import quarantine
@@ -53,23 +53,38 @@ async def accept(database: Database, actor: Actor, push: Push, now: datetime) ->
 async def _accept_patiently(
     database: Database, actor: Actor, log: str, chunk: Sequence[Reading], now: datetime
 ) -> list[Outcome]:
-    """Two pushes that locked each other out are nobody's fault: the loser starts again."""
-    for _ in range(TRIES - 1):
+    """Two pushes that locked each other out are nobody's fault: the loser starts again. If an
+    operation breaks, the chunk starts again with a savepoint around each, to single it out."""
+    careful = False
+    for _ in range(TRIES):
         try:
-            return await _accept_chunk(database, actor, log, chunk, now)
+            return await _accept_chunk(database, actor, log, chunk, now, careful=careful)
         except TRANSIENT:
             continue
-    return await _accept_chunk(database, actor, log, chunk, now)
+        except (Refusal, *LOST):
+            raise
+        except Exception:
+            if careful:
+                raise
+            careful = True
+    raise Refusal("too_many", detail="同时写入过多，请重试 / too much at once", where="operations")
 
 
 async def _accept_chunk(
-    database: Database, actor: Actor, log: str, chunk: Sequence[Reading], now: datetime
+    database: Database,
+    actor: Actor,
+    log: str,
+    chunk: Sequence[Reading],
+    now: datetime,
+    *,
+    careful: bool,
 ) -> list[Outcome]:
     async with database.transaction() as tx:
         await _demand_enrolled(tx, actor)
         chain = await take_chain(tx, actor.id, log)
         boots = {each.op.boot_id for each in chunk if each.op and each.op.boot_id}
         line = await open_line(tx, actor.id, log, boots, chain=chain)
+        line.careful = careful
         fresh = await _keep_as_received(tx, line, chunk, now)
         landing = Landing(line)
         for reading in sorted(fresh.values(), key=lambda each: each.device_seq or 0):

@@ -7,7 +7,7 @@ Column names in its SQL come from the declaration in `policies`, never from a re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -203,32 +203,53 @@ async def append_record(
     return number
 
 
+class Change(msgspec.Struct, frozen=True):
+    """Something of a case was written; a party may belong to no case, or to several."""
+
+    case_id: UUID | None
+    entity: str
+    id: UUID
+
+
 async def changed(
     tx: Tx, case_id: UUID | None, entity: str, entity_id: UUID, now: datetime
 ) -> None:
+    """`all_changed` for one."""
+    await all_changed(tx, [Change(case_id, entity, entity_id)], now)
+
+
+async def all_changed(tx: Tx, changes: Collection[Change], now: datetime) -> None:
     """Tell the phones and the judging. A case's version counts whatever changes inside it, so
     that a verdict given on an older look is refused."""
-    if entity == "party":
-        await _party_changed(tx, entity_id, now)
-    if case_id is None:
-        return
-    if entity != "case":
-        await tx.execute("update cases set version = version + 1 where id = $1", case_id)
-        tx.touch(f"case:{case_id}", entity, entity_id)
-    tx.touch(f"case:{case_id}", "case", case_id)
-    await queue_judging(tx, "case", [case_id], now)
+    for change in changes:
+        if change.case_id is not None:
+            tx.touch(f"case:{change.case_id}", change.entity, change.id)
+    cases = {change.case_id for change in changes if change.case_id is not None}
+    parties = [change.id for change in changes if change.entity == "party"]
+    await _count(tx, cases)
+    cases |= await _cases_of_parties(tx, parties)
+    if cases:
+        await queue_judging(tx, "case", cases, now)
 
 
-async def _party_changed(tx: Tx, party_id: UUID, now: datetime) -> None:
+async def _count(tx: Tx, cases: Collection[UUID]) -> None:
+    if cases:
+        await tx.execute("update cases set version = version + 1 where id = any($1)", sorted(cases))
+    for case_id in cases:
+        tx.touch(f"case:{case_id}", "case", case_id)
+
+
+async def _cases_of_parties(tx: Tx, parties: list[UUID]) -> set[UUID]:
+    if not parties:
+        return set()
     rows = await tx.fetch(
-        """select id from cases where party_id = $1
-           union select case_id from inspections where party_id = $1""",
-        party_id,
+        """select party_id, id from cases where party_id = any($1)
+           union select party_id, case_id from inspections where party_id = any($1)""",
+        parties,
     )
     for row in rows:
-        tx.touch(f"case:{row['id']}", "party", party_id)
-    if rows:
-        await queue_judging(tx, "case", [row["id"] for row in rows], now)
+        tx.touch(f"case:{row['id']}", "party", row["party_id"])
+    return {row["id"] for row in rows}
 
 
 async def edit_at_desk(

@@ -85,3 +85,12 @@ async def exists(tx: Tx, entity: str, entity_id: UUID, department_id: UUID) -> b
         row = await tx.fetchrow(_ROW_OF[entity], entity_id)
         found = row["department_id"] if row else None
     return None if found is None else found == department_id
+
+
+async def case_of_step(tx: Tx, step_id: UUID) -> UUID | None:
+    found: UUID | None = await tx.fetchval(
+        """select i.case_id from steps s join inspections i on i.id = s.inspection_id
+            where s.id = $1""",
+        step_id,
+    )
+    return found

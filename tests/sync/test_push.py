@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
+import pytest
 
+from sync.edits import _HANDLERS
+from sync.holds import retry_waiting
 from sync.ops import Outcome
 from tests.sync.cast import MORNING, Bureau, Phone, open_visit
 
@@ -327,3 +331,59 @@ async def test_of_a_newer_schema_unknown_fields_are_kept_and_unknown_words_held(
         ("applied", [("unknown_field_kept", "colour")]),
         ("held", [("newer_schema", "")]),
     ]
+
+
+async def test_what_the_schema_does_not_allow_is_rejected_alone(bureau: Bureau) -> None:
+    client = bureau.bateer.client
+    _, visit = open_visit(bureau.bateer)
+    client.set("inspection", visit, {"ended_at": MORNING - timedelta(hours=1)}, at=MORNING)
+    client.set("inspection", visit, {"summary": "照常"}, at=MORNING)
+    outcomes = (await client.sync()).outcomes
+    assert statuses(outcomes) == ["applied", "applied", "rejected", "applied"]
+    assert codes(outcomes[2])[0][0] == "constraint"
+    assert client.get("inspection", visit)["summary"] == "照常"  # type: ignore[index]
+
+
+async def test_an_operation_that_breaks_the_server_is_held_for_a_person_and_the_rest_goes_on(
+    bureau: Bureau, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise KeyError("a bug of ours")
+
+    monkeypatch.setitem(_HANDLERS, ("fact", "append"), broken)
+    client = bureau.bateer.client
+    _, visit = open_visit(bureau.bateer)
+    client.append_fact(visit, "note", {"text": "毒"}, at=MORNING)
+    client.create("step", {"inspection_id": visit, "kind": "notify"}, at=MORNING)
+    outcomes = (await client.sync()).outcomes
+    assert statuses(outcomes) == ["applied", "applied", "held", "applied"]
+    assert codes(outcomes[2]) == [("server_fault", "")]
+    assert await bureau.one("select state from flags where kind = 'operation_held'") == "open"
+    monkeypatch.undo()
+    await client.push()
+    assert await retry_waiting(bureau.database, MORNING) == 1
+    assert await bureau.one("select count(*) from facts") == 1
+    assert await bureau.one("select state from flags where kind = 'operation_held'") == "resolved"
+
+
+async def test_two_phones_that_push_the_same_visit_at_the_same_moment_make_one(
+    bureau: Bureau,
+) -> None:
+    open_visit(bureau.bateer)
+    open_visit(bureau.xiuying)
+    await asyncio.gather(bureau.bateer.client.push(), bureau.xiuying.client.push())
+    assert await bureau.one("select count(*) from cases") == 1
+    assert await bureau.one("select count(*) from inspections where duplicate_of is null") == 1
+
+
+async def test_many_phones_writing_to_one_case_at_once_lose_nothing(bureau: Bureau) -> None:
+    _, visit = open_visit(bureau.bateer)
+    open_visit(bureau.xiuying)
+    await bureau.bateer.client.sync()
+    await bureau.xiuying.client.sync()
+    for phone in (bureau.bateer, bureau.xiuying):
+        for n in range(30):
+            phone.client.append_fact(visit, "note", {"text": f"{n}"}, at=MORNING)
+            phone.client.create("party", {"kind": "citizen", "name": f"某{n}"}, at=MORNING)
+    await asyncio.gather(bureau.bateer.client.push(), bureau.xiuying.client.push())
+    assert await bureau.one("select count(*) from facts") == 60
