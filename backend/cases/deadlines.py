@@ -15,15 +15,16 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
+from backend.cases.packs import law_of, pinned_packs
 from backend.database import Tx, from_json, new_id, to_json
 from backend.flags.raising import Finding, Severity, settle_many
 from backend.ledger.events import note
-from backend.rules.calendar import law_date, midnight
+from backend.rules.calendar import midnight
 from backend.rules.deadlines import Due, deadlines_of
 from backend.rules.errors import RuleRefusal
 from backend.rules.events import EVENT_KINDS, Event
 from backend.rules.explain import when_en, when_zh
-from backend.rules.pack import Pack, load_pack
+from backend.rules.pack import Pack
 
 KINDS = ("deadline_near", "deadline_overdue")
 # What an inspector did at the scene starts these clocks by itself (强制法 25, 处罚法 56).
@@ -62,16 +63,17 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True):
 async def judge_deadlines(tx: Tx, case_ids: Collection[UUID], now: datetime) -> int:
     """Count these cases' deadlines anew. How many flags changed."""
     cases = await tx.fetch(
-        """select c.id, c.department_id, c.filed_at, c.opened_at, d.sector
+        """select c.id, c.department_id, c.pack_id, c.filed_at, c.opened_at, d.sector
              from cases c join departments d on d.id = c.department_id
             where c.id = any($1) and c.deleted_at is null order by c.id""",
         list(case_ids),
     )
+    packs = await pinned_packs(tx, {case["pack_id"] for case in cases})
     events = await events_of(tx, case_ids)
     known = await _known(tx, case_ids)
     findings: list[Finding] = []
     for case in cases:
-        dues, refusal = _count(case, events[case["id"]], now)
+        dues, refusal = _count(law_of(case, packs), events[case["id"]], now)
         findings += [_uncountable(case, refusal)] if refusal else []
         ids = await _write(tx, case, dues, known[case["id"]], now)
         findings += [f for due in dues if (f := _finding(case, due, ids[due.key])) is not None]
@@ -126,17 +128,12 @@ def _recorded(event: Event, events: Sequence[Event]) -> bool:
     )
 
 
-def pack_of(case: Record) -> Pack:
-    """The law in force when the case was filed, or opened where it has not been filed."""
-    return load_pack(case["sector"], law_date(case["filed_at"] or case["opened_at"]))
-
-
 def _count(
-    case: Record, events: Sequence[Event], now: datetime
+    pack: Pack, events: Sequence[Event], now: datetime
 ) -> tuple[tuple[Due, ...], RuleRefusal | None]:
     """One case whose events can't be counted must not stop the others: it is flagged instead."""
     try:
-        return deadlines_of(pack_of(case), events, now), None
+        return deadlines_of(pack, events, now), None
     except RuleRefusal as refusal:
         return (), refusal
 

@@ -13,6 +13,7 @@ import msgspec
 from asyncpg import Record
 
 from backend.cases.events import record_event
+from backend.cases.packs import pin
 from backend.database import Tx
 from backend.errors import Refusal, not_found
 from backend.evidence.queue import queue_judging
@@ -63,7 +64,7 @@ async def file_case(
             where="case.stage",
         )
     await record_event(tx, case_id, "case_filed", filed_at, {}, actor, now)
-    filed = await _number(tx, case, filed_at)
+    filed = await _number(tx, case, filed_at, now)
     await note(
         tx,
         "filed",
@@ -80,9 +81,9 @@ async def file_case(
     return filed
 
 
-async def _number(tx: Tx, case: Record, filed_at: datetime) -> Filed:
+async def _number(tx: Tx, case: Record, filed_at: datetime, now: datetime) -> Filed:
     day = law_date(filed_at)
-    pack_id = load_pack(case["sector"], day).id
+    pack_id = await pin(tx, load_pack(case["sector"], day), day, now)
     seq = await tx.fetchval(
         """insert into case_numbers as n (department_id, year, last) values ($1, $2, 1)
            on conflict (department_id, year) do update set last = n.last + 1 returning last""",

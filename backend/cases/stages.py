@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from backend.cases.deadlines import events_of, pack_of
+from backend.cases.deadlines import events_of
+from backend.cases.packs import pinned_pack
 from backend.database import Tx, from_json
 from backend.errors import Refusal, not_found
 from backend.evidence.attributing import visit_officers
@@ -40,7 +41,8 @@ async def lock_case(tx: Tx, case_id: UUID) -> Record:
 
 async def check_stage(tx: Tx, case: Record, to_stage: str, now: datetime) -> Transition:
     """Everything that stops this case from entering `to_stage`, at once."""
-    return check_transition(pack_of(case), await case_facts(tx, case), to_stage, now)
+    pack = await pinned_pack(tx, case)
+    return check_transition(pack, await case_facts(tx, case), to_stage, now)
 
 
 async def move_case(tx: Tx, case: Record, to_stage: str, actor: str, now: datetime) -> int:

@@ -12,6 +12,7 @@ from piccolo.columns import (
     Array,
     BigInt,
     Bytea,
+    Date,
     DoublePrecision,
     Integer,
     Text,
@@ -31,6 +32,14 @@ class Party(Table, tablename="parties"):
     version = BigInt(default=None)
     field_versions = JSONB(default=None)
     created_at = Timestamptz(default=None)
+
+
+class RulePack(Table, tablename="rule_packs"):
+    id = Text(primary_key=True, default=None)
+    sector = Text(null=True, default=None)
+    in_force = Date(default=None)
+    content = Bytea(default=None)
+    pinned_at = Timestamptz(default=None)
 
 
 class Case(Table, tablename="cases"):
@@ -140,4 +149,15 @@ class FeedCounter(Table, tablename="feed_counters"):
     n = BigInt(default=None)
 
 
-TABLES = (Party, Case, CaseEvent, Inspection, Step, Fact, Record, RecordVersion, FeedCounter)
+TABLES = (
+    Party,
+    RulePack,
+    Case,
+    CaseEvent,
+    Inspection,
+    Step,
+    Fact,
+    Record,
+    RecordVersion,
+    FeedCounter,
+)

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from backend.cases.packs import pinned_packs
 from backend.database import Tx, from_json
 from backend.evidence import explanations
 from backend.evidence.attributing import Placed
@@ -31,7 +32,12 @@ BLACK_S = 10.0
 async def judge_recordings(tx: Tx, placed: Mapping[UUID, Placed], now: datetime) -> int:
     """Settle the flags of these recordings. How many changed."""
     rows = await _rows(tx, placed.keys())
-    findings = [f for row in rows for f in recording_findings(row, placed[row["id"]], now)]
+    laws = await _laws(tx, rows, placed)
+    findings = [
+        finding
+        for row in rows
+        for finding in recording_findings(row, placed[row["id"]], laws[row["id"]], now)
+    ]
     return await settle_many(tx, list(placed), KINDS, findings, now)
 
 
@@ -49,9 +55,26 @@ async def _rows(tx: Tx, recording_ids: Collection[UUID]) -> list[Record]:
     )
 
 
-def recording_findings(row: Record, placed: Placed, now: datetime) -> Iterator[Finding]:
-    """What is wrong with one recording."""
-    pack = load_pack(row["sector"], law_date(row["captured_to"] or row["created_at"]))
+async def _laws(
+    tx: Tx, rows: Collection[Record], placed: Mapping[UUID, Placed]
+) -> dict[UUID, Pack]:
+    """By recording: what its case pinned; without a filed case the law of its own day."""
+    cases = {row["id"]: placed[row["id"]].case_id or row["case_id"] for row in rows}
+    filed = await tx.fetch(
+        "select id, pack_id from cases where id = any($1) and pack_id is not null",
+        [case_id for case_id in cases.values() if case_id is not None],
+    )
+    pack_ids = {row["id"]: row["pack_id"] for row in filed}
+    packs = await pinned_packs(tx, pack_ids.values())
+    return {
+        row["id"]: packs.get(pack_ids.get(cases[row["id"]], ""))
+        or load_pack(row["sector"], law_date(row["captured_to"] or row["created_at"]))
+        for row in rows
+    }
+
+
+def recording_findings(row: Record, placed: Placed, pack: Pack, now: datetime) -> Iterator[Finding]:
+    """What is wrong with one recording, by `pack`."""
     case_id = placed.case_id or row["case_id"]
     for kind, severity, words in (*_bad(row), *_clock(row), *_loose(row, placed, now)):
         yield _finding(row, case_id, kind, severity, words, pack)

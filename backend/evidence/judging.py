@@ -1,7 +1,8 @@
 """What the law wanted recorded of these cases, and what of it is there: coverage and flags.
 
 Everything is read with a few queries for the whole batch and judged by pure functions; what is
-written is what changed. The law is that of the day on which the step happened.
+written is what changed. The law is the one that the case pinned when it was filed, before that the
+law of the day on which the step happened.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
+from backend.cases.packs import pinned_packs
 from backend.database import Tx, from_json, to_json
 from backend.evidence import explanations
 from backend.evidence.officers import Wanted, judge_visits, people_on
@@ -74,10 +76,11 @@ async def _steps(tx: Tx, case_ids: Collection[UUID]) -> list[Record]:
     return await tx.fetch(
         """select s.id, s.kind, s.started_at, coalesce(s.ended_at, i.ended_at) as ended_at,
                   i.id as inspection_id, coalesce(i.duplicate_of, i.id) as visit, i.case_id,
-                  i.department_id, d.sector
+                  i.department_id, d.sector, c.pack_id
              from inspections i
              join steps s on s.inspection_id = i.id
              join departments d on d.id = i.department_id
+             join cases c on c.id = i.case_id
             where i.case_id = any($1) and i.deleted_at is null and s.deleted_at is null
               and s.started_at <= coalesce(s.ended_at, i.ended_at)
             order by s.id""",
@@ -100,9 +103,10 @@ async def _judged(
 ) -> list[JudgedStep]:
     recorded = await _recorded(tx, [row["id"] for row in steps])
     explained = await _explained(tx, steps)
+    packs = await pinned_packs(tx, {row["pack_id"] for row in steps})
     judged = []
     for row in steps:
-        pack = load_pack(row["sector"], law_date(row["started_at"]))
+        pack = packs.get(row["pack_id"]) or load_pack(row["sector"], law_date(row["started_at"]))
         item = required_for(pack, row["kind"])
         if item is None or not item.media:
             continue

@@ -103,11 +103,22 @@ def load_pack(sector: str | None, on: date, department_layer: bytes | None = Non
 
     `department_layer` is TOML in the shape of packs/*.toml. Raises `PackRefused` naming the row.
     """
+    return _merged(sector, in_force_since(sector, on, department_layer), department_layer)
+
+
+def in_force_since(sector: str | None, on: date, department_layer: bytes | None = None) -> date:
+    """The first day on which the law read as it does `on` that day; `date.min` if it always has."""
+    turns = turning_days(sector, department_layer)
+    return max((day for day in turns if day <= on), default=date.min)
+
+
+@lru_cache(maxsize=256)
+def turning_days(sector: str | None, department_layer: bytes | None = None) -> frozenset[date]:
+    """The days on which a row of any layer comes into force or ends."""
     if sector is not None and sector not in SECTORS:
         raise PackRefused(sector, "未知行业 / unknown sector", f"Use one of {', '.join(SECTORS)}.")
     layers = _layers(sector, department_layer)
-    turns = [day for layer in layers for day in layer.turning_days() if day <= on]
-    return _merged(sector, max(turns, default=date.min), department_layer)
+    return frozenset(day for layer in layers for day in layer.turning_days())
 
 
 @lru_cache(maxsize=256)
