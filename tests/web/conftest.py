@@ -8,7 +8,6 @@ page      a fresh page; `signed_in` the same with the supervisor signed in
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -24,34 +23,18 @@ from psycopg import sql
 from backend.database import Database
 from deploy.app import TABLES, open_store
 from deploy.embedded.store import StoreAddress
+from tests.web.browser import FLAGS, NoChromium, find_chromium
+from tests.web.houses import SUPERVISOR
 from tests.web.server import free_port, serving, settings_for
-from tests.web.story import SUPERVISOR, Story, tell
+from tests.web.story import Story, tell
 
 ROOT = Path(__file__).parents[2]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-]
 expect.set_options(timeout=20_000)
 
 
 class Product(NamedTuple):
     url: str
     story: Story
-
-
-def chromium() -> str:
-    """The browser's path; its absence is a failure with a remedy, never a skip."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    pytest.fail("no Chromium for the browser tests; install it: apt-get install chromium", False)
 
 
 @pytest.fixture(scope="session")
@@ -104,7 +87,10 @@ def _run(postgres: str, statement: str, *names: str) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = chromium()
+    try:
+        path = find_chromium()
+    except NoChromium as missing:
+        pytest.fail(str(missing), False)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.web.story import BUREAU
+from tests.web.houses import BUREAU
 
 
 def test_a_case_stands_there_with_its_reason_article_and_missing_seconds(signed_in: Page) -> None:

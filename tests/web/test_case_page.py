@@ -8,7 +8,8 @@ import urllib.request
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from tests.web.story import SUPERVISOR, Story
+from tests.web.houses import SUPERVISOR
+from tests.web.story import Story
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.web.story import SUPERVISOR, Story
+from tests.web.houses import SUPERVISOR
+from tests.web.story import Story
 
 
 def test_a_stranger_is_asked_to_sign_in_and_comes_to_where_he_wanted(
