@@ -7,9 +7,9 @@ size, and the file is still the one that was read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -70,14 +70,25 @@ async def run_once(
     or BadReceipt when the server's keys can't be had: without them nothing may be cleared."""
     found = await asyncio.to_thread(lambda: list(recordings_below(plan.folder)))
     dock = _Dock(http, journal, plan, await _server_keys(http), watcher)
-    outcomes = await asyncio.gather(*(dock.handle(file) for file in found))
+    outcomes = await _all_or_none_running([dock.handle(file) for file in found])
     return Summary(
         files=len(outcomes),
         receipted=sum(o.state != "left" for o in outcomes),
         cleared=sum(o.cleared for o in outcomes),
         left=sum(o.state == "left" for o in outcomes),
-        outcomes=list(outcomes),
+        outcomes=outcomes,
     )
+
+
+async def _all_or_none_running(files: Sequence[Coroutine[Any, Any, Outcome]]) -> list[Outcome]:
+    """When the pass breaks off, no file of it goes on being sent or cleared behind its back."""
+    tasks = [asyncio.create_task(file) for file in files]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _server_keys(http: httpx.AsyncClient) -> dict[str, bytes]:
