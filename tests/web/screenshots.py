@@ -3,7 +3,7 @@
     python -m tests.web.screenshots http://127.0.0.1:8600 LOGIN PASSWORD [FOLDER]
 
 Writes `cases.png`, `case.png`, `case-en.png` and `sign-in.png` into FOLDER (docs/screenshots),
-with 128 colours each: pages need no more, and the repository stays small.
+with 256 colours each: pages need no more, and the repository stays small.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.web.browser import FLAGS, find_chromium
 
-COLOURS = 128
+COLOURS = 256
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 
 
