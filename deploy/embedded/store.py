@@ -160,6 +160,7 @@ def _server_arguments(ports: dict[str, int]) -> list[str]:
         f"-volume.port={ports['volume']}",
         f"-volume.port.grpc={ports['volume_grpc']}",
         "-volume.max=100000",  # slots, not space: a bucket takes up to seven
+        "-volume.minFreeSpace=1GiB",
         "-volume.preStopSeconds=0",
         "-filer=true",
         f"-filer.port={ports['filer']}",
