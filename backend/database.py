@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -116,6 +116,16 @@ async def _number(
         [entity for entity, _ in changed],
         [entity_id for _, entity_id in changed],
     )
+
+
+class Transactions(Protocol):
+    """What a sweep needs of a database: the pool gives it, and so does a leader's one session."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Tx]:
+        """All or nothing."""
+
+    def snapshot(self) -> AbstractAsyncContextManager[Tx]:
+        """Read only, one moment."""
 
 
 class Database:

@@ -8,15 +8,13 @@ with its transaction, so two schedulers can't judge one case from two moments.
 from __future__ import annotations
 
 from collections.abc import Collection
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 from asyncpg import Record
 
 from backend.cases.deadlines import judge_deadlines
-from backend.database import Tx
+from backend.database import Transactions, Tx
 from backend.evidence.attributing import attribute_recordings, recordings_around
 from backend.evidence.files import GRACE, judge_recordings
 from backend.evidence.judging import judge_cases, upload_hours
@@ -30,12 +28,6 @@ JUDGING_LOCK = 0x5175616E6A6A
 BATCH = 200
 # How far back time alone is looked for: a scheduler that was down longer needs a person anyway.
 LOOK_BACK = timedelta(days=90)
-
-
-class Transactions(Protocol):
-    """What sweeps need of a database; the scheduler's leader gives its own connection."""
-
-    def transaction(self) -> AbstractAsyncContextManager[Tx]: ...
 
 
 async def judge_changed(database: Transactions, now: datetime) -> int:

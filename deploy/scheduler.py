@@ -19,8 +19,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from backend import sweeps
-from backend.database import Tx, utc_now
+from backend.database import Transactions, Tx, utc_now
 from backend.settings import Settings
+from media.receiving import Server
+from media.store import ObjectStore
+from media.tidying import tidy_uploads
+from media.uploads import Terms
+from sync import holds
 
 LEADER_LOCK = 0x5175616E6A6C
 STANDBY_S = 1.0
@@ -35,7 +40,7 @@ class Sweep(msgspec.Struct, frozen=True):
     """`run(database, now)` says how many it treated; it is called every `every_s` seconds."""
 
     name: str
-    run: Callable[[sweeps.Transactions, datetime], Awaitable[int]]
+    run: Callable[[Transactions, datetime], Awaitable[int]]
     every_s: float
 
 
@@ -44,7 +49,19 @@ SWEEPS = (
     Sweep("recordings_missing", sweeps.recordings_missing, 30),
     Sweep("unattributed", sweeps.unattributed, 30),
     Sweep("deadlines_due", sweeps.deadlines_due, 30),
+    Sweep("retry_waiting", holds.retry_waiting, 10),
+    Sweep("hand_over_stuck", holds.hand_over_stuck, 60),
 )
+
+
+def sweep_of_uploads(store: ObjectStore, settings: Settings) -> Sweep:
+    """Ends, expires and frees uploads; it needs the store beside the database."""
+    terms = Terms(settings.max_upload_bytes, settings.upload_days)
+
+    async def tidy(database: Transactions, now: datetime) -> int:
+        return await tidy_uploads(Server(database, store, terms, utc_now), now)
+
+    return Sweep("tidy_uploads", tidy, 60)
 
 
 class LeaderSession:
@@ -62,6 +79,12 @@ class LeaderSession:
             tx = Tx(self.connection)
             yield tx
             await tx.number_changes()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Tx]:
+        reading = self.connection.transaction(isolation="repeatable_read", readonly=True)
+        async with self._turn, reading:
+            yield Tx(self.connection)
 
     async def idle(self) -> None:
         """Returns when no sweep is inside a transaction."""

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from backend.database import Database
+from backend.database import Transactions
 from backend.errors import Refusal
 from media import tus, uploads
 from media.keys import tail_key
@@ -42,7 +42,7 @@ class Disconnected(Exception):
 class Server(msgspec.Struct, frozen=True):
     """Where bytes and offsets go. `clock` is asked when things are durable, not when they began."""
 
-    database: Database
+    database: Transactions
     store: ObjectStore
     terms: Terms
     clock: Callable[[], datetime]

@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from backend.database import Database, Tx, new_id
+from backend.database import Transactions, Tx, new_id
 from backend.errors import Refusal, not_found
 from backend.evidence.recordings import received
 from media import tus
@@ -136,7 +136,7 @@ async def end_lease(tx: Tx, upload_id: UUID) -> Upload:
 
 
 async def reserve_part(
-    database: Database, upload_id: UUID, lease: UUID, store_upload_id: str | None
+    database: Transactions, upload_id: UUID, lease: UUID, store_upload_id: str | None
 ) -> int:
     """A part number that nobody had and nobody will get again. Raises LeaseLost."""
     async with database.transaction() as tx:
@@ -154,7 +154,7 @@ async def reserve_part(
 
 
 async def commit(
-    database: Database, upload_id: UUID, lease: UUID, made: Progress, now: datetime
+    database: Transactions, upload_id: UUID, lease: UUID, made: Progress, now: datetime
 ) -> None:
     """The offset moves, because what it counts is durable. Raises LeaseLost."""
     async with database.transaction() as tx:
@@ -185,7 +185,9 @@ async def parts_of(tx: Tx, upload_id: UUID) -> list[Part]:
     return [Part(row["number"], row["etag"], row["size"]) for row in rows]
 
 
-async def finish(database: Database, upload: Upload, lease: UUID, size: int, now: datetime) -> None:
+async def finish(
+    database: Transactions, upload: Upload, lease: UUID, size: int, now: datetime
+) -> None:
     """The object stands under its key: the upload is finished, the recording received and its
     processing queued, all at once. Raises LeaseLost."""
     async with database.transaction() as tx:

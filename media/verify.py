@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from asyncpg import Record
 
-from backend.database import Database, Tx, from_json, new_id, to_json
+from backend.database import Transactions, Tx, from_json, new_id, to_json
 from backend.errors import Refusal, not_found
 from backend.evidence.intake import rejected
 from backend.evidence.recordings import VERIFIED_STATES, verified
@@ -47,7 +47,7 @@ class Mismatch(msgspec.Struct, frozen=True):
 
 
 async def verify_recording(
-    database: Database, store: ObjectStore, secret: bytes, recording_id: UUID, now: datetime
+    database: Transactions, store: ObjectStore, secret: bytes, recording_id: UUID, now: datetime
 ) -> Verified | Mismatch:
     """Takes a `received` recording to `verified` with its receipt, or to `rejected`. Asked again
     it tells what was found, without reading again.

@@ -13,7 +13,7 @@ import msgspec
 from asyncpg import Record
 
 from backend.cases.apply import Change, all_changed
-from backend.database import Database, Tx, to_json
+from backend.database import Transactions, Tx, to_json
 from backend.flags.raising import Finding, raise_flag, settle_many
 from sync.lines import Line, open_line, sightings
 from sync.operate import TRANSIENT, Result, operate
@@ -207,7 +207,7 @@ def _finding(department_id: UUID, op_id: UUID, result: Result) -> Finding:
     )
 
 
-async def retry_waiting(database: Database, now: datetime) -> int:
+async def retry_waiting(database: Transactions, now: datetime) -> int:
     """Sweep: try again what is held for anything but a gap. How many are held no longer."""
     async with database.snapshot() as tx:
         lines = await tx.fetch(
@@ -217,7 +217,7 @@ async def retry_waiting(database: Database, now: datetime) -> int:
     return sum([await _retry_line(database, row, now) for row in lines])
 
 
-async def _retry_line(database: Database, row: Record, now: datetime) -> int:
+async def _retry_line(database: Transactions, row: Record, now: datetime) -> int:
     try:
         async with database.transaction() as tx:
             await tx.execute(
@@ -232,7 +232,7 @@ async def _retry_line(database: Database, row: Record, now: datetime) -> int:
         return 0  # somebody else is at work on the same cases; the next sweep comes soon
 
 
-async def hand_over_stuck(database: Database, now: datetime) -> int:
+async def hand_over_stuck(database: Transactions, now: datetime) -> int:
     """Sweep: flag the first operation of each log that has waited too long. How many are new."""
     async with database.transaction() as tx:
         rows = await tx.fetch(

@@ -15,7 +15,8 @@ import signal
 import sys
 
 from backend.settings import Settings, SettingsError, read_settings
-from deploy.scheduler import run_scheduler
+from deploy.app import open_store
+from deploy.scheduler import SWEEPS, run_scheduler, sweep_of_uploads
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,4 +37,8 @@ async def _until_stopped(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run_scheduler(settings, stop)
+    store = open_store(settings)
+    try:
+        await run_scheduler(settings, stop, table=(*SWEEPS, sweep_of_uploads(store, settings)))
+    finally:
+        store.close()
