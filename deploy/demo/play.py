@@ -115,6 +115,8 @@ async def _the_day(
     )
     docked = asyncio.Event()
     cameras = Cameras(server, house.tokens, journal, Progressed(*lines))
+    for camera in sorted({f.take.camera for f in files if not journal.get(f"upload:{f.name}")}):
+        await cameras.tell_time(camera)
     async with asyncio.TaskGroup() as group:
         for file in files:
             group.create_task(cameras.record_and_upload(file, docked))

@@ -85,7 +85,7 @@ async def test_a_demo_killed_in_the_middle_ends_as_if_nothing_had_happened(
 
     second = quanji(output, *up)
     ended = ("演示账号", "演示未完成")
-    holds_within(180, lambda: any(word in output.read_text() for word in ended))
+    holds_within(300, lambda: any(word in output.read_text() for word in ended))
     assert noted(data).get("finished"), output.read_text()
     await everything_is_there_once(data, f"http://127.0.0.1:{port}")
 
@@ -132,8 +132,20 @@ def check_pages(pages: list[dict[str, Any]], data: Path) -> None:
 
     flags = Counter(f["kind"] for page in pages for f in page["flags"] if f["state"] == "open")
     assert flags == OPEN_FLAGS
+    assert shown_incomplete(pages) == flagged_steps(pages)
     events = Counter((e["kind"], page["case"]["id"]) for page in pages for e in page["events"])
     assert set(events.values()) == {1}
+
+
+def shown_incomplete(pages: list[dict[str, Any]]) -> set[str]:
+    """Steps that the timeline paints as not recorded."""
+    steps = (s for page in pages for i in page["inspections"] for s in i["steps"])
+    return {s["id"] for s in steps if s["coverage"] and not s["coverage"]["complete"]}
+
+
+def flagged_steps(pages: list[dict[str, Any]]) -> set[str]:
+    flags = (f for page in pages for f in page["flags"] if f["state"] == "open")
+    return {f["subject_id"] for f in flags if f["kind"] in ("missing_recording", "recording_gap")}
 
 
 def test_without_the_logins_it_says_so_and_fails(tmp_path: Path) -> None:
