@@ -115,20 +115,39 @@ async def settled_recording(
 ) -> dict[str, Any]:
     """GET /api/device/recordings/{id}, again until it is settled or `wait_s` seconds are over.
 
-    Raises UploadFailed when the server refuses to tell, or can't for all that time."""
+    Raises UploadFailed when the server refuses to tell, or when no answer comes: PATIENCE times in
+    a row and for all that time."""
     clock = asyncio.get_running_loop().time
-    deadline, pause = clock() + wait_s, 0.2
+    deadline, pause, failures = clock() + wait_s, 0.2, 0
     while True:
-        answer = await http.get(f"/api/device/recordings/{recording_id}")
+        answer = await _asked(http, f"/api/device/recordings/{recording_id}")
         last = clock() >= deadline
-        if answer.is_success:
+        if isinstance(answer, httpx.Response) and answer.is_success:
             told: dict[str, Any] = answer.json()
             if last or told["state"] in SETTLED:
                 return told
-        elif last or answer.status_code not in AGAIN:
-            raise _failure(answer, None)
+            failures = 0
+        else:
+            failures += 1
+            if failures >= PATIENCE and last:
+                raise _unanswered(answer)
+            if isinstance(answer, httpx.Response) and answer.status_code not in AGAIN:
+                raise _failure(answer, None)
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 3.0)
+
+
+async def _asked(http: httpx.AsyncClient, path: str) -> httpx.Response | httpx.TransportError:
+    try:
+        return await http.get(path)
+    except httpx.TransportError as e:
+        return e
+
+
+def _unanswered(answer: httpx.Response | httpx.TransportError) -> UploadFailed:
+    if isinstance(answer, httpx.Response):
+        return _failure(answer, None)
+    return UploadFailed(f"no answer: {answer or type(answer).__name__}", url=None)
 
 
 class _Run:
@@ -181,7 +200,9 @@ class _Run:
             "Upload-Length": str(self.file.size),
             "Upload-Metadata": encode_metadata(self.metadata),
         }
-        if self.file.size > CHUNK:
+        # Once the line broke, bytes may be there already: an answer that comes before a body that
+        # isn't wanted is easily lost, again and again, so the next creation brings none.
+        if self.file.size > CHUNK or self.failures:
             return await self.http.post("/api/uploads", headers=headers)
         body = await asyncio.to_thread(self.file.read, 0)
         with_body = {**headers, **OFFSET_TYPE, "Upload-Checksum": checksum(body)}
