@@ -27,7 +27,11 @@ def postgres_programs(identity: Identity) -> Path:
         return system_postgres()
     if may_run(identity, packaged / "bin" / "postgres"):
         return packaged / "bin"
-    return _copied("postgres", packaged, ("bin", "lib", "share"), identity) / "bin"
+    # Its own libraries lie beside the package, found by a path relative to the program.
+    site, inside = packaged.parents[1], packaged.relative_to(packaged.parents[1])
+    parts = [str(inside / part) for part in ("bin", "lib", "share")]
+    parts += [place.name for place in site.glob(f"{packaged.parent.name}.libs")]
+    return _copied("postgres", site, tuple(parts), identity) / inside / "bin"
 
 
 def _packaged_postgres() -> Path | None:
@@ -118,6 +122,7 @@ def _fingerprint(source: Path, parts: tuple[str, ...]) -> str:
 def _copy(source: Path, parts: tuple[str, ...], place: Path) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
     for part in parts:
+        (draft / part).parent.mkdir(parents=True, exist_ok=True)
         if (source / part).is_dir():
             shutil.copytree(source / part, draft / part, symlinks=True)
         else:
