@@ -155,6 +155,8 @@ export const en: typeof zh = {
     fit: "Fit",
     steps: "Steps",
     covered: "recorded",
+    met: "need not run on",
+    met_here: "for the rest photos suffice: no gap",
     gap: "gap",
     explained: "explained interruption",
     unrecorded: "need not be recorded",

@@ -153,6 +153,8 @@ export const zh = {
     fit: "适合宽度",
     steps: "执法环节",
     covered: "已录",
+    met: "无须连续录像",
+    met_here: "其余部分以照片等满足要求，不算缺口",
     gap: "缺口",
     explained: "有说明的中断",
     unrecorded: "不要求录像",

@@ -12,11 +12,16 @@ function recording(id: string, device: string, from: string | null, to: string |
     state: "ready",
     captured_from: from && at(from),
     captured_to: to && at(to),
+    attributions: [],
     device: { id: device, name: device, kind: "body_camera" },
     holder: { name: device === "cam-1" ? "巴特尔" : "王秀英" },
     ...more,
   } as unknown as Recording;
 }
+
+const shows = (from: string, to: string) => ({
+  attributions: [{ step_id: "seize", begins_at: at(from), ends_at: at(to), rejected: false }],
+});
 
 const gap = { begin: at("01:36"), end: at("01:44"), seconds: 480, cause: null, certain: true };
 
@@ -41,8 +46,8 @@ const page = {
     { id: "copy", duplicate_of: "visit", started_at: at("00:55"), ended_at: at("02:04"), steps: [] },
   ],
   recordings: [
-    recording("before", "cam-1", "01:00", "01:36"),
-    recording("after", "cam-1", "01:44", "02:05"),
+    recording("before", "cam-1", "01:00", "01:36", shows("01:20", "01:36")),
+    recording("after", "cam-1", "01:44", "02:05", shows("01:44", "01:50")),
     recording("other", "cam-2", "01:08", "01:30"),
     recording("photo", "cam-2", "01:38", "01:38", { media_kind: "photo" }),
     recording("broken", "cam-2", "01:36", "01:44", { state: "rejected" }),
@@ -53,12 +58,13 @@ const page = {
 const timeline = timelineOf(page);
 
 describe("the timeline", () => {
-  it("cuts the gap out of what is covered", () => {
+  it("tells what was recorded from what a photo sufficed for, and cuts the gap out of both", () => {
     const seize = timeline.steps.find((item) => item.step.id === "seize");
     expect(seize?.covered).toEqual([
       { from: t("01:20"), to: t("01:36") },
-      { from: t("01:44"), to: t("02:00") },
+      { from: t("01:44"), to: t("01:50") },
     ]);
+    expect(seize?.met).toEqual([{ from: t("01:50"), to: t("02:00") }]);
     expect(seize?.gaps).toEqual([{ gap, from: t("01:36"), to: t("01:44") }]);
   });
 

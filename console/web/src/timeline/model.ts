@@ -12,6 +12,8 @@ export interface StepItem extends Interval {
   inspection: Inspection;
   /** Nothing when the step need not be recorded, or has not been judged. */
   covered: Interval[];
+  /** Required, without a running recording, and yet no gap: a photo suffices there. */
+  met: Interval[];
   gaps: GapPart[];
 }
 
@@ -39,22 +41,41 @@ export interface Timeline {
   untimed: Recording[];
 }
 
+const PLAYABLE = new Set(["video", "audio"]);
+
 const ms = (iso: string) => Date.parse(iso);
 
-function stepItem(inspection: Inspection, step: Step): StepItem | null {
+/** Pieces of one recording that are cut at whole seconds leave no hole between them, ms. */
+const JOINT = 2000;
+
+/** When sound or pictures ran, by the step that they show. */
+function shownTimes(recordings: Recording[]): Map<string, Interval[]> {
+  const found = new Map<string, Interval[]>();
+  for (const recording of recordings.filter((one) => PLAYABLE.has(one.media_kind))) {
+    for (const { step_id, begins_at, ends_at, rejected } of recording.attributions) {
+      const shown = { from: ms(begins_at), to: ms(ends_at) };
+      if (!rejected) found.set(step_id, united([...(found.get(step_id) ?? []), shown], JOINT));
+    }
+  }
+  return found;
+}
+
+function stepItem(inspection: Inspection, step: Step, shown: Interval[]): StepItem | null {
   if (!step.started_at) return null;
   const from = ms(step.started_at);
   const to = step.ended_at ? ms(step.ended_at) : from;
   const coverage = step.coverage;
-  if (!coverage) return { step, inspection, from, to, covered: [], gaps: [] };
+  if (!coverage) return { step, inspection, from, to, covered: [], met: [], gaps: [] };
   const required = { from: ms(coverage.required_from), to: ms(coverage.required_to) };
   const gaps = coverage.gaps.map((gap) => ({ gap, from: ms(gap.begin), to: ms(gap.end) }));
+  const judged = without(required, gaps);
   return {
     step,
     inspection,
     from: Math.min(from, required.from),
     to: Math.max(to, required.to),
-    covered: without(required, gaps),
+    covered: judged.flatMap((part) => without(part, without(part, shown))),
+    met: judged.flatMap((part) => without(part, shown)).filter((part) => part.to - part.from > JOINT),
     gaps,
   };
 }
@@ -85,8 +106,11 @@ export function timelineOf(page: CasePage): Timeline {
     .filter((inspection) => !inspection.duplicate_of)
     .map((inspection) => ({ inspection, ...extentOf(inspection, page.inspections) }))
     .sort((a, b) => a.from - b.from);
+  const shown = shownTimes(page.recordings);
   const steps = page.inspections
-    .flatMap((inspection) => inspection.steps.map((step) => stepItem(inspection, step)))
+    .flatMap((inspection) =>
+      inspection.steps.map((step) => stepItem(inspection, step, shown.get(step.id) ?? [])),
+    )
     .filter((item) => item !== null)
     .sort((a, b) => a.from - b.from);
   return {
@@ -119,8 +143,6 @@ export function happenings(timeline: Timeline): Interval[] {
     ...timeline.cameras.flatMap((camera) => camera.items),
   ].map(({ from, to }) => ({ from, to })));
 }
-
-const PLAYABLE = new Set(["video", "audio"]);
 
 function playing(timeline: Timeline): RecordingItem[] {
   return timeline.cameras

@@ -31,10 +31,11 @@ export function useTimelineWords() {
       lines.push(
         t("timeline.step_covered", {
           required: length(coverage.required_s),
-          covered: length(coverage.covered_s),
+          covered: length(item.covered.reduce((sum, part) => sum + part.to - part.from, 0) / 1000),
         }),
         cited(coverage.article),
       );
+      if (item.met.length > 0) lines.splice(2, 0, t("timeline.met_here"));
     } else lines.push(t("timeline.unrecorded"));
     if (item.step.note) lines.push(item.step.note);
     return { title: stepName(item), lines };
