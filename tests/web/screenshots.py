@@ -2,7 +2,7 @@
 
     python -m tests.web.screenshots http://127.0.0.1:8600 LOGIN PASSWORD [FOLDER]
 
-Writes `cases.png`, `case.png`, `case-en.png` and `sign-in.png` into FOLDER (docs/screenshots),
+Writes `cases.png`, `case.png`, `player.png`, `case-en.png` and `sign-in.png` into FOLDER (docs/screenshots),
 with 256 colours each: pages need no more, and the repository stays small.
 """
 
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
 from tests.web.browser import FLAGS, find_chromium
 
@@ -21,11 +21,11 @@ COLOURS = 256
 FOLDER = Path(__file__).parents[2] / "docs" / "screenshots"
 
 
-def keep(page: Page, file: Path) -> None:
-    """The window as it stands, once nothing is loading."""
+def keep(page: Page, file: Path, part: Locator | None = None) -> None:
+    """The window as it stands, or a part of it, once nothing is loading."""
     page.wait_for_load_state("networkidle")
     page.mouse.move(0, 0)
-    shot = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+    shot = Image.open(io.BytesIO((part or page).screenshot(animations="disabled")))
     shot.convert("RGB").quantize(COLOURS).save(file, optimize=True)
     print(f"{file}  {file.stat().st_size // 1024} KiB")
 
@@ -55,6 +55,7 @@ def take(url: str, login: str, password: str, folder: Path) -> None:
         keep(page, folder / "cases.png")
         _open_worst_gap(page)
         keep(page, folder / "case.png")
+        keep(page, folder / "player.png", page.get_by_role("region", name="播放"))
         page.get_by_role("button", name="English").click()
         keep(page, folder / "case-en.png")
         browser.close()
