@@ -2,8 +2,8 @@
 
     python -m tests.web.screenshots http://127.0.0.1:8600 LOGIN PASSWORD [FOLDER]
 
-Writes `cases.png`, `case.png`, `player.png`, `case-en.png` and `sign-in.png` into FOLDER (docs/screenshots),
-with 256 colours each: pages need no more, and the repository stays small.
+Writes `cases.png`, `case.png`, `player.png`, `case-en.png` and `sign-in.png` into FOLDER
+(docs/screenshots), with 256 colours each: pages need no more, and the repository stays small.
 """
 
 from __future__ import annotations
