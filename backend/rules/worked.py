@@ -152,9 +152,10 @@ def iso(at: date | datetime) -> str:
 
 
 class RuleRow(msgspec.Struct, frozen=True):
-    """A line of the list of rules."""
+    """A line of the list of rules; `limit` such as `90 ND`, `+30 ND`, `7 WD before`, `01-31`."""
 
     id: str
+    limit: str
     title_zh: str
     title_en: str
     article_zh: str
@@ -166,6 +167,23 @@ class RuleRow(msgspec.Struct, frozen=True):
 def rule_rows(pack: Pack) -> tuple[RuleRow, ...]:
     """Every rule of a pack, switched off ones too, for `quanji rules` and help texts."""
     return tuple(
-        RuleRow(r.id, r.title_zh, r.title_en, r.article_zh, r.article_en, r.confidence, r.on)
+        RuleRow(
+            r.id,
+            _limit(r),
+            r.title_zh,
+            r.title_en,
+            r.article_zh,
+            r.article_en,
+            r.confidence,
+            r.on,
+        )
         for r in pack.rules.values()
     )
+
+
+def _limit(row: Rule) -> str:
+    if row.unit == "DATE":
+        return row.month_day
+    length = f"≤{row.limit}" if row.upto and row.limit else f"{row.limit or '?'}"
+    sign, back = "+" if row.extends else "", " before" if row.before else ""
+    return f"{sign}{length} {row.unit}{back}"
