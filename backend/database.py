@@ -18,6 +18,16 @@ from piccolo.engine import engine_finder
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from piccolo.table import Table
 
+# What a call raises while PostgreSQL is away, shutting down or starting: it may succeed later.
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+)
+
 
 def new_id() -> UUID:
     """UUIDv7 (RFC 9562): sorted by time of making, so indexes grow at one end."""

@@ -85,6 +85,13 @@ KINDS: dict[str, _Kind] = {
         "Tell the administrator the id",
     ),
     "migration_failed": _Kind(500, "数据库升级失败", "Migration failed", "见日志", "See the log"),
+    "database_unavailable": _Kind(
+        503,
+        "数据库暂不可用",
+        "Database unavailable",
+        "稍后自动重试，数据未丢失",
+        "Try again later, nothing is lost",
+    ),
     "store_unavailable": _Kind(
         503,
         "存储暂不可用",

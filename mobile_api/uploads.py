@@ -15,7 +15,7 @@ from uuid import UUID
 from litestar import Request, Response, delete, get, head, patch, post, route
 from litestar.exceptions import InternalServerException
 
-from backend.database import Database, utc_now
+from backend.database import UNAVAILABLE, Database, utc_now
 from backend.errors import Refusal
 from backend.people.access import ANYONE, DEVICE, Actor
 from backend.settings import Settings
@@ -77,7 +77,17 @@ async def create_upload(
     return Response(None, status_code=201, headers={**headers, "Upload-Offset": str(done.offset)})
 
 
-@head("/api/uploads/{token:str}", opt={"who": ANYONE})
+def _ask_again(request: Incoming, error: Exception) -> Outgoing:
+    """Nobody can tell now whether the upload lives: tus-js-client would start over on a 5xx."""
+    log.warning("database unavailable: HEAD %s: %s", request.url.path, error)
+    return Response(None, status_code=423, headers={"Tus-Resumable": tus.VERSION})
+
+
+@head(
+    "/api/uploads/{token:str}",
+    opt={"who": ANYONE},
+    exception_handlers=dict.fromkeys(UNAVAILABLE, _ask_again),
+)
 async def upload_offset(
     token: str,
     request: Incoming,

@@ -11,7 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
-from backend.database import new_id
+from backend.database import UNAVAILABLE, new_id
 from backend.errors import KINDS, Refusal
 from media.store import StoreUnavailable
 
@@ -61,6 +61,13 @@ def store_down(request: AnyRequest, error: StoreUnavailable) -> Response[bytes]:
     return refused(request, Refusal("store_unavailable", detail="对象存储没有应答 / store is down"))
 
 
+def database_down(request: AnyRequest, error: Exception) -> Response[bytes]:
+    log.warning("database unavailable: %s %s: %s", request.method, request.url.path, error)
+    return refused(
+        request, Refusal("database_unavailable", detail="数据库没有应答 / database is down")
+    )
+
+
 def broke_a_constraint(
     _: AnyRequest, error: asyncpg.IntegrityConstraintViolationError
 ) -> Response[bytes]:
@@ -84,6 +91,7 @@ HANDLERS: ExceptionHandlersMap = {
     Refusal: refused,
     HTTPException: http_refused,
     StoreUnavailable: store_down,
+    **dict.fromkeys(UNAVAILABLE, database_down),
     asyncpg.IntegrityConstraintViolationError: broke_a_constraint,
     Exception: unexpected,
 }

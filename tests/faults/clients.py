@@ -57,8 +57,9 @@ def tuspy(**options: Any) -> Callable[[Trip], Awaitable[None]]:
 
 
 def _tuspy(trip: Trip, options: dict[str, Any]) -> None:
-    """tuspy asks for no creation again, and reads an answer that broke off in a header as if it
-    were whole, `Location` too: its user creates again, and the key finds the same upload."""
+    """tuspy asks for no creation again, and reads an answer that broke off in its head as if it
+    were whole: half a `Location`, no `Upload-Offset` (a TypeError). Its user creates again, and
+    the key finds the same upload."""
     client = TusClient(trip.endpoint, headers=trip.headers)
     for _ in range(RETRIES):
         uploader = client.uploader(
@@ -66,7 +67,7 @@ def _tuspy(trip: Trip, options: dict[str, Any]) -> None:
         )
         try:
             uploader.upload()
-        except (TusCommunicationError, TusUploadFailed):
+        except (TusCommunicationError, TusUploadFailed, TypeError):
             time.sleep(PAUSE_S)
         else:
             return
@@ -94,6 +95,8 @@ def tus_js(**options: Any) -> Callable[[Trip], Awaitable[None]]:
             "retryDelays": [round(PAUSE_S * 1000)] * RETRIES,
             **options,
         }
+        if not trip.path.stat().st_size:
+            said["uploadDataDuringCreation"] = False  # it can't read a slice of an empty file
         await _node(json.dumps({"file": str(trip.path), "options": said}))
 
     return send
@@ -124,5 +127,9 @@ ROWS = [
     Row("aiotus", with_aiotus),
     Row("tus-js-client", tus_js()),
     Row("tus-js-client in chunks", tus_js(chunkSize=6 * MIB)),
+    Row(
+        "tus-js-client with bytes in the creation",
+        tus_js(chunkSize=6 * MIB, uploadDataDuringCreation=True),
+    ),
     Row("our dock", our_dock),
 ]

@@ -10,6 +10,7 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 import pytest_asyncio
@@ -100,6 +101,26 @@ async def test_uploads_go_on_after_a_kill_of_the(plant: Plant, tmp_path: Path, v
     await line.quiet()
     for path, content in contents.items():
         await plant.product.behind.holds(path.name, content)
+
+
+async def test_while_the_database_is_away_clients_are_told_to_come_again(plant: Plant) -> None:
+    device = {**plant.product.device, "Tus-Resumable": "1.0.0"}
+    chunk = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+    async with httpx.AsyncClient(base_url=plant.product.url, headers=device) as http:
+        made = await http.post("/api/uploads", headers={"Upload-Length": "5"})
+        url = made.headers["Location"]
+        plant.kill("database")
+        # Only 423 keeps tus-js-client from starting over.
+        assert [(await http.head(url)).status_code for _ in range(3)] == [423] * 3
+        for refused in (
+            await http.post("/api/uploads", headers={"Upload-Length": "5"}),
+            await http.patch(url, headers=chunk, content=b"12345"),
+            await http.get("/health"),
+        ):
+            assert (refused.status_code, "Retry-After" in refused.headers) == (503, True)
+        await plant.restart("database")
+        assert (await http.head(url)).headers["Upload-Offset"] == "0"
+        assert (await http.patch(url, headers=chunk, content=b"12345")).status_code == 204
 
 
 def _contents(folder: Path, victim: str) -> dict[Path, bytes]:
