@@ -7,16 +7,19 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import patch, post
+from litestar import get, patch, post
 from litestar.handlers import HTTPRouteHandler
 
 from backend.cases.apply import edit_at_desk
+from backend.cases.event_kinds import EventKind, kinds_by_hand
 from backend.cases.events import record_event, retract_event
 from backend.cases.filing import Filed, file_case
 from backend.cases.verdicts import Judged, judge_case_by_person
 from backend.database import Database
 from backend.people.access import Actor, accounts_with
 from backend.people.scope import demand_visible
+from backend.rules.calendar import law_date
+from backend.rules.pack import load_pack
 from console.cases import demand_case
 
 HANDLERS = accounts_with("inspector", "supervisor", "legal_reviewer")
@@ -83,6 +86,16 @@ async def add_event(
         return Noted(await record_event(tx, case_id, data.kind, data.at, data.body, actor, now))
 
 
+@get("/api/event-kinds", opt={"who": HANDLERS})
+async def event_kinds(database: Database, actor: Actor, now: datetime) -> list[EventKind]:
+    """What can be noted, by the law of today for the caller's department."""
+    async with database.snapshot() as tx:
+        sector = await tx.fetchval(
+            "select sector from departments where id = $1", actor.department_id
+        )
+    return kinds_by_hand(load_pack(sector, law_date(now)))
+
+
 @post("/api/events/{event_id:uuid}/retract", opt={"who": HANDLERS}, status_code=204)
 async def take_back_event(
     event_id: UUID, data: Retraction, database: Database, actor: Actor, now: datetime
@@ -120,4 +133,11 @@ async def edit(
     return Edited(version)
 
 
-CASE_ACT_ROUTES: list[HTTPRouteHandler] = [file, add_event, take_back_event, judge, edit]
+CASE_ACT_ROUTES: list[HTTPRouteHandler] = [
+    file,
+    add_event,
+    event_kinds,
+    take_back_event,
+    judge,
+    edit,
+]

@@ -93,7 +93,11 @@ async def list_cases(
             shaped(
                 ListedCase,
                 row,
-                department=Named(id=row["department_id"], name=row["department_name"]),
+                department=Named(
+                    id=row["department_id"],
+                    name=row["department_name"],
+                    name_en=row["department_name_en"],
+                ),
                 officer_names=officers[row["id"]],
                 deadline=deadlines.get(row["id"]),
                 flags=why[row["id"]],
@@ -108,7 +112,8 @@ async def list_cases(
 
 _FILTERED = f"""
 with listed as (
-    select c.*, d.name as department_name, p.name as party_name, o.name as lead_name,
+    select c.*, d.name as department_name, d.name_en as department_name_en,
+           p.name as party_name, o.name as lead_name,
            coalesce(w.rank, 0) as rank, coalesce(w.moved_at, c.opened_at) as moved_at
       from cases c
       join departments d on d.id = c.department_id

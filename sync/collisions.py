@@ -9,6 +9,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from backend.cases.policies import ENTITY_LABELS, FIELD_LABELS
 from backend.cases.subjects import Subject
 from backend.database import Tx, new_id, to_json
 from backend.flags.raising import Finding, raise_flag
@@ -103,6 +104,7 @@ async def _base_value(tx: Tx, op: Op, field: str) -> str:
 
 
 def _finding(line: Line, op: Op, subject: Subject, conflict_id: UUID, field: str) -> Finding:
+    entity, name = ENTITY_LABELS[op.entity], FIELD_LABELS[field]
     return Finding(
         kind="sync_conflict",
         department_id=line.department_id,
@@ -112,9 +114,9 @@ def _finding(line: Line, op: Op, subject: Subject, conflict_id: UUID, field: str
         key=field,
         severity="warning",
         explanation={
-            "zh": f"离线编辑与服务器内容冲突（{op.entity}.{field}），两个值均已保留，请裁定",
-            "en": f"An offline edit collides with the server's ({op.entity}.{field}); both values "
-            "are kept, please decide",
+            "zh": f"{entity.zh}的“{name.zh}”有两人各自修改，两个值均已保留，请裁定",
+            "en": f"Two hands changed the {entity.en}'s {name.en}; both values are kept, "
+            "please decide",
             "entity": op.entity,
             "entity_id": str(op.id),
             "field": field,

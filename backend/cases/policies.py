@@ -7,11 +7,14 @@ reckoning, never taken from a device. A test holds every column of these tables 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
+
+from backend.rules.events import Label, labels
 
 Policy = Literal["mutable", "fact", "record", "once", "derived"]
 
@@ -214,6 +217,37 @@ ENTITIES: dict[str, Entity] = {
         },
     ),
 }
+
+# What people call them.
+ENTITY_LABELS: Mapping[str, Label] = labels("""
+party      | 当事人 | party
+case       | 案件   | case
+inspection | 检查   | inspection
+step       | 环节   | step
+fact       | 事实   | fact
+record     | 笔录   | record
+""")
+FIELD_LABELS: Mapping[str, Label] = labels("""
+title           | 名称     | title
+cause           | 案由     | cause
+summary         | 情况     | summary
+party_id        | 当事人   | party
+lead_officer_id | 主办人   | lead officer
+kind            | 类别     | kind
+name            | 名称     | name
+uscc            | 统一社会信用代码 | unified social credit code
+id_digest       | 身份证号 | ID number
+address         | 地址     | address
+place           | 地点     | place
+latitude        | 纬度     | latitude
+longitude       | 经度     | longitude
+reason          | 事由     | reason
+result          | 结果     | result
+started_at      | 开始时间 | begin
+ended_at        | 结束时间 | end
+note            | 备注     | note
+deleted         | 删除     | deletion
+""")
 
 # What a field's id names. Officers come from the desk; the rest may still be on its way.
 REFERENCES: dict[str, dict[str, str]] = {

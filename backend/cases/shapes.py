@@ -42,6 +42,7 @@ def grouped(kind: type[Any], rows: Sequence[Record]) -> dict[UUID, list[Any]]:
 class Named(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     name: str
+    name_en: str = ""
 
 
 class OfficerView(msgspec.Struct, frozen=True, kw_only=True):

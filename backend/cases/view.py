@@ -28,7 +28,7 @@ async def loose_flags(
 ) -> list[shapes.LooseFlag]:
     """Flags that belong to no case: unattributed recordings, files that are not what they say."""
     rows = await tx.fetch(
-        f"""select f.*, d.name as department_name
+        f"""select f.*, d.name as department_name, d.name_en as department_name_en
               from flags f join departments d on d.id = f.department_id
              where f.department_id = any($1) and f.state = $2 and f.case_id is null
              order by {_RANK} desc, f.changed_at desc, f.id limit $3""",  # noqa: S608
@@ -58,7 +58,7 @@ async def case_page(tx: Tx, case_id: UUID) -> shapes.CasePage:
 
 async def _head(tx: Tx, case_id: UUID) -> shapes.CaseHead:
     row = await tx.fetchrow(
-        """select c.*, d.name as department_name
+        """select c.*, d.name as department_name, d.name_en as department_name_en
              from cases c join departments d on d.id = c.department_id
             where c.id = $1 and c.deleted_at is null""",
         case_id,
@@ -270,4 +270,6 @@ def _label(labels: Mapping[str, Label], kind: str) -> dict[str, str]:
 
 
 def _named(row: Record, what: str) -> shapes.Named:
-    return shapes.Named(id=row[f"{what}_id"], name=row[f"{what}_name"])
+    return shapes.Named(
+        id=row[f"{what}_id"], name=row[f"{what}_name"], name_en=row[f"{what}_name_en"]
+    )

@@ -80,6 +80,15 @@ def _decide(
     return attribute(taken, undecided, bound_to=accepted)
 
 
+async def ranked(tx: Tx, recording_id: UUID, now: datetime) -> tuple[Attributed, ...]:
+    """Steps it may show, best first, for a person: those no person has decided about yet."""
+    taken = await _taken(tx, [recording_id])
+    candidates = await _candidates(tx, list(taken), now)
+    existing = (await _existing(tx, [recording_id]))[recording_id]
+    found = _decide(taken.get(recording_id), candidates[recording_id], existing)
+    return found.attributed + found.suggested
+
+
 def _first_case(found: Attribution, rows: Mapping[UUID, Record]) -> UUID | None:
     for row in rows.values():
         if row["decided_by"] == "person" and not row["rejected"]:

@@ -17,12 +17,13 @@ class Label(msgspec.Struct, frozen=True):
     en: str
 
 
-def _labels(text: str) -> Mapping[str, Label]:
+def labels(text: str) -> Mapping[str, Label]:
+    """A table of `kind | 中文 | English` lines."""
     rows = (line.split("|") for line in text.strip().splitlines())
     return MappingProxyType({kind.strip(): Label(zh.strip(), en.strip()) for kind, zh, en in rows})
 
 
-EVENT_KINDS: Mapping[str, Label] = _labels("""
+EVENT_KINDS: Mapping[str, Label] = labels("""
 clue_received                | 收到线索             | clue received
 filing_extended              | 批准延长立案期限     | filing period extended
 case_filed                   | 立案                 | case filed
@@ -107,7 +108,7 @@ clock_restarted              | 期间恢复             | clock restarted
 """)
 
 # What may stop a clock. A rule names the reasons it listens to; others do not stop it.
-SUSPENSION_REASONS: Mapping[str, Label] = _labels("""
+SUSPENSION_REASONS: Mapping[str, Label] = labels("""
 testing           | 检测、检验、检疫     | testing
 appraisal         | 技术鉴定             | appraisal
 expert_review     | 专家评审或认定       | expert review
@@ -126,7 +127,7 @@ continuing_act    | 违法行为连续或继续   | continuing act
 declared          | 人工扣除             | excluded by hand
 """)
 
-STEP_KINDS: Mapping[str, Label] = _labels("""
+STEP_KINDS: Mapping[str, Label] = labels("""
 arrive                 | 到达               | arrival
 show_id                | 出示证件           | show ID
 notify                 | 告知               | notify
@@ -147,11 +148,11 @@ leave                  | 离开               | departure
 """)
 
 # Steps of the office, which no inspection carries: the checklist knows what papers they need.
-OFFICE_KINDS: Mapping[str, Label] = _labels("""
+OFFICE_KINDS: Mapping[str, Label] = labels("""
 review                 | 审核与集体讨论     | review and discussion
 """)
 
-INSPECTION_KINDS: Mapping[str, Label] = _labels("""
+INSPECTION_KINDS: Mapping[str, Label] = labels("""
 check    | 检查     | check
 seizure  | 查封扣押 | seizure
 inquiry  | 询问     | inquiry

@@ -29,6 +29,11 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/flags/{flag_id}/acknowledge"): {},
     ("POST", "/api/flags/{flag_id}/waive"): {"reason": "设备故障，已书面说明"},
     ("POST", "/api/conflicts/{conflict_id}/close"): {"choice": "server"},
+    ("POST", "/api/recordings/{recording_id}/attributions"): {
+        "step_id": "01a20be1-0000-7000-8000-000000000000",
+        "shows": True,
+        "reason": "画面为该环节",
+    },
     ("PATCH", "/api/edits/{entity}/{entity_id}"): {"base": {"title": 1}, "fields": {"title": "x"}},
 }
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from backend.cases.policies import ENTITIES, RECORD_VERSION_COLUMNS, REFERENCES
+from backend.cases.policies import (
+    ENTITIES,
+    ENTITY_LABELS,
+    FIELD_LABELS,
+    RECORD_VERSION_COLUMNS,
+    REFERENCES,
+)
 from backend.cases.subjects import _ROW_OF
 from backend.database import Database
 from sync.edits import _HANDLERS
@@ -22,6 +28,12 @@ async def test_every_column_is_declared(database: Database, name: str) -> None:
     entity = ENTITIES[name]
     declared = entity.fields.keys() - NOT_COLUMNS.get(name, set())
     assert declared == await columns(database, entity.table)
+
+
+@pytest.mark.parametrize("name", sorted(ENTITIES))
+def test_what_can_collide_has_a_name_for_people(name: str) -> None:
+    assert name in ENTITY_LABELS
+    assert ENTITIES[name].mutable | {"deleted"} <= FIELD_LABELS.keys()
 
 
 async def test_every_column_of_a_records_version_is_declared(database: Database) -> None:

@@ -415,6 +415,23 @@ export interface paths {
         patch: operations["ApiEditsEntityEntityIdEdit"];
         trace?: never;
     };
+    "/api/event-kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** EventKinds */
+        get: operations["ApiEventKindsEventKinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events/{event_id}/retract": {
         parameters: {
             query?: never;
@@ -466,6 +483,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Inbox */
+        get: operations["ApiInboxInbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/inbox/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** InboxCount */
+        get: operations["ApiInboxCountInboxCount"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/officers": {
         parameters: {
             query?: never;
@@ -484,6 +535,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Operations */
+        get: operations["ApiOperationsOperations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{recording_id}/attributions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Attribute */
+        post: operations["ApiRecordingsRecordingIdAttributionsAttribute"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/recordings/{recording_id}/playback": {
         parameters: {
             query?: never;
@@ -493,6 +578,23 @@ export interface paths {
         };
         /** Playback */
         get: operations["ApiRecordingsRecordingIdPlaybackPlayback"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/recordings/{recording_id}/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Suggest */
+        get: operations["ApiRecordingsRecordingIdSuggestionsSuggest"];
         put?: never;
         post?: never;
         delete?: never;
@@ -669,6 +771,16 @@ export interface components {
             /** @default  */
             reason: string;
         };
+        /** Asked */
+        Asked: {
+            /** @default [] */
+            choices: components["schemas"]["Choice"][];
+            en: string;
+            /** @enum {string} */
+            form: "date" | "days" | "yes_no" | "choice";
+            key: string;
+            zh: string;
+        };
         /** AttributionView */
         AttributionView: {
             /** Format: date-time */
@@ -739,6 +851,12 @@ export interface components {
             row: unknown;
             scope: string;
             version: number;
+        };
+        /** Choice */
+        Choice: {
+            en: string;
+            value: string;
+            zh: string;
         };
         /** ClockReport */
         ClockReport: {
@@ -876,6 +994,13 @@ export interface components {
         EnrolmentCode: {
             code: string;
         };
+        /** EventKind */
+        EventKind: {
+            asks: components["schemas"]["Asked"][];
+            en: string;
+            kind: string;
+            zh: string;
+        };
         /** EventView */
         EventView: {
             actor: string;
@@ -974,6 +1099,17 @@ export interface components {
             end: string;
             seconds: number;
         };
+        /** Inbox */
+        Inbox: {
+            items: components["schemas"]["InboxItem"][];
+            total: number;
+        };
+        /** InboxItem */
+        InboxItem: {
+            flag: components["schemas"]["LooseFlag"];
+            operation: components["schemas"]["KeptOperation"] | null;
+            recording: components["schemas"]["LooseRecording"] | null;
+        };
         /** InspectionView */
         InspectionView: {
             duplicate_of: string | null;
@@ -1008,6 +1144,26 @@ export interface components {
             stage: string;
             version: number;
         };
+        /** KeptOperation */
+        KeptOperation: {
+            content: {
+                [key: string]: unknown;
+            };
+            device_name: string;
+            entity: string;
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            occurred_at: string | null;
+            officer: string | null;
+            reasons: {
+                [key: string]: unknown;
+            }[];
+            /** Format: date-time */
+            received_at: string;
+            /** @enum {string} */
+            state: "held" | "rejected" | "quarantined";
+        };
         /** ListedCase */
         ListedCase: {
             deadline: components["schemas"]["DeadlineBrief"] | null;
@@ -1030,6 +1186,38 @@ export interface components {
             login: string;
             password: string;
         };
+        /** LooseFlag */
+        LooseFlag: {
+            article: string;
+            /** Format: date-time */
+            changed_at: string;
+            department: components["schemas"]["Named"];
+            explanation: {
+                [key: string]: unknown;
+            };
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            severity: string;
+            state: string;
+            /** Format: uuid */
+            subject_id: string;
+            subject_kind: string;
+        };
+        /** LooseRecording */
+        LooseRecording: {
+            captured_from: string | null;
+            captured_to: string | null;
+            device_name: string;
+            file_name: string;
+            holder: string | null;
+            /** Format: uuid */
+            id: string;
+            media_kind: string;
+            received_at: string | null;
+            state: string;
+            uncertainty_ms: number | null;
+        };
         /** Me */
         Me: {
             /** Format: uuid */
@@ -1046,6 +1234,8 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
+            /** @default  */
+            name_en: string;
         };
         /** NewAccount */
         NewAccount: {
@@ -1150,7 +1340,7 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /** @default [] */
-            reasons: components["schemas"]["Reason"][];
+            reasons: components["schemas"]["sync_ops_Reason"][];
             received_at?: string | null;
             /** @enum {string} */
             status: "applied" | "merged" | "conflict" | "held" | "rejected";
@@ -1187,14 +1377,6 @@ export interface components {
             outcomes: components["schemas"]["Outcome"][];
             /** @default 1 */
             schema: number;
-        };
-        /** Reason */
-        Reason: {
-            code: string;
-            en: string;
-            /** @default  */
-            field: string;
-            zh: string;
         };
         /** RecordVersionView */
         RecordVersionView: {
@@ -1250,6 +1432,13 @@ export interface components {
         Retraction: {
             reason: string;
         };
+        /** Shown */
+        Shown: {
+            reason: string;
+            shows: boolean;
+            /** Format: uuid */
+            step_id: string;
+        };
         /** Side */
         Side: {
             actor: string;
@@ -1275,6 +1464,25 @@ export interface components {
             version: number;
             zh: string;
         };
+        /** Suggestion */
+        Suggestion: {
+            /** Format: uuid */
+            case_id: string;
+            case_number: string | null;
+            case_title: string;
+            en: string;
+            ended_at: string | null;
+            officers: string[];
+            place: string;
+            reasons: components["schemas"]["backend_evidence_attribution_Reason"][];
+            score: number | null;
+            /** Format: date-time */
+            started_at: string;
+            /** Format: uuid */
+            step_id: string;
+            visit_title: string;
+            zh: string;
+        };
         /** VerdictView */
         VerdictView: {
             /** Format: date-time */
@@ -1289,6 +1497,21 @@ export interface components {
         /** Waiver */
         Waiver: {
             reason: string;
+        };
+        /** Reason */
+        backend_evidence_attribution_Reason: {
+            code: string;
+            en: string;
+            weight: number;
+            zh: string;
+        };
+        /** Reason */
+        sync_ops_Reason: {
+            code: string;
+            en: string;
+            /** @default  */
+            field: string;
+            zh: string;
         };
     };
     responses: never;
@@ -2251,6 +2474,26 @@ export interface operations {
             };
         };
     };
+    ApiEventKindsEventKinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventKind"][];
+                };
+            };
+        };
+    };
     ApiEventsEventIdRetractTakeBackEvent: {
         parameters: {
             query?: never;
@@ -2368,6 +2611,46 @@ export interface operations {
             };
         };
     };
+    ApiInboxInbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+        };
+    };
+    ApiInboxCountInboxCount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": number;
+                };
+            };
+        };
+    };
     ApiOfficersListOfficers: {
         parameters: {
             query?: never;
@@ -2429,6 +2712,82 @@ export interface operations {
             };
         };
     };
+    ApiOperationsOperations: {
+        parameters: {
+            query?: {
+                state?: "held" | "rejected" | "quarantined";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeptOperation"][];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiRecordingsRecordingIdAttributionsAttribute: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Shown"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
     ApiRecordingsRecordingIdPlaybackPlayback: {
         parameters: {
             query?: never;
@@ -2449,6 +2808,43 @@ export interface operations {
                     "application/json": {
                         [key: string]: unknown;
                     };
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiRecordingsRecordingIdSuggestionsSuggest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                recording_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestion"][];
                 };
             };
             /** @description Bad request syntax or unsupported method */
