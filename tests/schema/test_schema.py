@@ -11,7 +11,6 @@ import pytest
 
 from backend.database import Database, new_id
 from deploy.app import TABLES
-from deploy.migrate import migrate
 
 # Tables whose key has several columns: Piccolo knows none such, so they are written with SQL.
 SQL_ONLY = {
