@@ -257,7 +257,16 @@ class _Receiver:
             self.buffer.clear()
             await self._store(rest)
         if self.buffer or self.unproven:
-            await self._commit(await self._tail())
+            await self._commit_tail(await self._tail())
+
+    async def _commit_tail(self, made: Progress) -> None:
+        """A tail that came too late is nobody's: its key names this lease, so it can go."""
+        try:
+            await self._commit(made)
+        except LeaseLost:
+            if made.tail_key is not None:
+                await self._drop(made.tail_key)
+            raise
 
     def _may_be_part(self) -> bool:
         if len(self.buffer) < MIN_PART:

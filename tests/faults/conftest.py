@@ -30,11 +30,11 @@ TABLES = (*backend.tables.TABLES, *sync.tables.TABLES, *media.tables.TABLES)
 
 
 class Product(msgspec.Struct, frozen=True):
-    """A running server; `url` leads to it through `line`."""
+    """Two replicas of the API; `url` leads to them in turn, through `line`."""
 
     url: str
     line: BadLine
-    server: Granian
+    servers: tuple[Granian, Granian]
     behind: Behind
     device: dict[str, str]
 
@@ -52,10 +52,15 @@ async def products(
         database, store, store_settings, settings.secret_key_file.read_bytes(), house.device_id
     )
     device = {"Authorization": f"Bearer {house.device_token}"}
-    server_port, line_port = free_port(), int(settings.public_url.rsplit(":", 1)[1])
-    with Granian(settings, server_port) as server, BadLine(line_port, server_port) as line:
-        await server.ready()
-        yield Product(settings.public_url, line, server, behind, device)
+    ports, line_port = (free_port(), free_port()), int(settings.public_url.rsplit(":", 1)[1])
+    with (
+        Granian(settings, ports[0]) as one,
+        Granian(settings, ports[1]) as other,
+        BadLine(line_port, *ports) as line,
+    ):
+        await one.ready()
+        await other.ready()
+        yield Product(settings.public_url, line, (one, other), behind, device)
     store.close()
     await database.close()
 

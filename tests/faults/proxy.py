@@ -1,6 +1,6 @@
 """A bad line: a TCP proxy that hurts what passes it, byte by byte, as a `Plan` says.
 
-    with BadLine(port, server_port) as line:
+    with BadLine(port, *server_ports) as line:
         line.begin(plan_of(seed, size))
         …                    # a client talks to `port`
         await line.quiet()   # nothing of it is under way any more
@@ -11,6 +11,7 @@ It runs in a thread of its own and knows of HTTP only where a request begins and
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 import threading
 from collections.abc import Coroutine
@@ -27,10 +28,10 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class BadLine:
-    """Listens on `port`, forwards to `server_port`, both of this machine."""
+    """Listens on `port`, forwards to each of `server_ports` in turn, all of this machine."""
 
-    def __init__(self, port: int, server_port: int) -> None:
-        self.port, self.server_port = port, server_port
+    def __init__(self, port: int, *server_ports: int) -> None:
+        self.port, self._servers = port, itertools.cycle(server_ports)
         self.plan = Plan([])
         self.passed = 0  # bytes towards the server, ever
         self._moved = asyncio.Condition()
@@ -67,7 +68,7 @@ class BadLine:
         task.add_done_callback(among.discard)
 
     async def reach_server(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.server_port)
+        return await asyncio.open_connection("127.0.0.1", next(self._servers))
 
     def _call(self, work: Coroutine[Any, Any, None]) -> Future[None]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)

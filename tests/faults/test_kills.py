@@ -40,7 +40,8 @@ class Plant(msgspec.Struct, frozen=True):
 
     def kill(self, victim: str) -> None:
         if victim == "api":
-            self.product.server.kill()
+            for server in self.product.servers:
+                server.kill()
             return
         process = self._service(victim).process
         os.kill(process.pid, signal.SIGKILL)
@@ -48,8 +49,9 @@ class Plant(msgspec.Struct, frozen=True):
 
     async def restart(self, victim: str) -> None:
         if victim == "api":
-            self.product.server.start()
-            await self.product.server.ready()
+            for server in self.product.servers:
+                server.start()
+                await server.ready()
             return
         service = self._service(victim)
         service.launch()
