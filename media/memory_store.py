@@ -54,6 +54,14 @@ class MemoryStore:
         self._parts(key, upload_id)[number] = bytes(body)
         return Part(number, _etag(body), len(body))
 
+    async def copy_part(
+        self, key: str, upload_id: str, number: int, source: str, start: int, length: int
+    ) -> Part:
+        if source not in self.objects:
+            raise ObjectMissing(source)
+        body = self.objects[source][1][start : start + length]
+        return await self.put_part(key, upload_id, number, body)
+
     async def list_parts(self, key: str, upload_id: str) -> list[Part]:
         stored = self._parts(key, upload_id)
         return [Part(n, _etag(stored[n]), len(stored[n])) for n in sorted(stored)]

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, BinaryIO, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import urllib3
@@ -123,6 +123,17 @@ class S3Store:
         upload = self._client._upload_part
         etag = await self._run(key, upload, self.bucket, key, body, None, upload_id, number)
         return Part(number, etag, len(body))
+
+    async def copy_part(
+        self, key: str, upload_id: str, number: int, source: str, start: int, length: int
+    ) -> Part:
+        headers: dict[str, Any] = {
+            "x-amz-copy-source": quote(f"/{self.bucket}/{source}"),
+            "x-amz-copy-source-range": f"bytes={start}-{start + length - 1}",
+        }
+        copy = self._client._upload_part_copy
+        etag, _ = await self._run(key, copy, self.bucket, key, upload_id, number, headers)
+        return Part(number, etag.strip('"'), length)
 
     async def list_parts(self, key: str, upload_id: str) -> list[Part]:
         return await self._run(key, lambda: sorted(self._pages_of_parts(key, upload_id)))

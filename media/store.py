@@ -91,6 +91,12 @@ class ObjectStore(Protocol):
         """MUST store the part durably before returning; the same number again replaces it.
         MUST raise `UploadUnknown` when the upload has ended."""
 
+    async def copy_part(
+        self, key: str, upload_id: str, number: int, source: str, start: int, length: int
+    ) -> Part:
+        """MUST store `length` bytes of the object `source` from `start` as a part, as `put_part`
+        does, without handing them out. MUST raise `ObjectMissing` without that object."""
+
     async def list_parts(self, key: str, upload_id: str) -> list[Part]:
         """MUST return all stored parts by number, or raise `UploadUnknown`. A part that was
         replaced MAY be listed beside its successor (SeaweedFS does): the etag tells them apart."""

@@ -21,7 +21,8 @@ async def tidy_uploads(server: Server, now: datetime) -> int:
 
     An upload that someone writes to (its lease still runs) is left alone."""
     ended = [await _settled(server, upload_id) for upload_id in await _complete(server, now)]
-    expired = await _expire(server, now)
+    async with server.database.transaction() as tx:
+        expired = await uploads.expire(tx, now, MOST)
     freed = [await release(server, upload_id) for upload_id in await _held(server)]
     return sum(ended) + expired + sum(freed)
 
@@ -47,23 +48,6 @@ async def _settled(server: Server, upload_id: UUID) -> bool:
     except Refusal as refusal:
         log.warning("upload %s can't be ended now: %s", upload_id, refusal)
         return False
-
-
-async def _expire(server: Server, now: datetime) -> int:
-    async with server.database.transaction() as tx:
-        rows = await tx.fetch(
-            """update uploads set state = 'expired', lease = null, lease_until = null
-                where id in (
-                    select id from uploads
-                     where state = 'open' and expires_at <= $1
-                       and offset_bytes is distinct from length
-                       and coalesce(lease_until, $1) <= $1
-                     order by expires_at limit $2 for update skip locked)
-                returning id""",
-            now,
-            MOST,
-        )
-    return len(rows)
 
 
 async def _held(server: Server) -> list[UUID]:

@@ -17,12 +17,26 @@ from asyncpg import Record
 
 from backend.database import Transactions, Tx, new_id
 from backend.errors import Refusal, not_found
+from backend.evidence.intake import never_came
 from backend.evidence.recordings import received
 from media import tus
 from media.queue import defer_processing
 from media.store import Part
 
 LEASE = timedelta(minutes=2)
+# What a person reads of a recording whose upload ended without all bytes, by the upload's state.
+NEVER_CAME = {
+    "expired": {
+        "code": "upload_expired",
+        "zh": "上传逾期未完成，未收到全部字节",
+        "en": "the upload expired before all bytes had come",
+    },
+    "terminated": {
+        "code": "upload_terminated",
+        "zh": "上传被设备取消，未收到全部字节",
+        "en": "the device ended the upload before all bytes had come",
+    },
+}
 _PURPOSE = b"quanji upload url v1"
 
 
@@ -227,13 +241,34 @@ async def fall_back(tx: Tx, upload_id: UUID, lease: UUID, kept: Sequence[Part], 
     )
 
 
-async def terminate(tx: Tx, upload_id: UUID) -> None:
+async def terminate(tx: Tx, upload_id: UUID, now: datetime) -> None:
     """No more bytes. What the store holds of it is the caller's to free; a finished one stays."""
-    await tx.execute(
+    recording_id = await tx.fetchval(
         """update uploads set state = 'terminated', lease = null, idempotency_key = null
-            where id = $1 and state in ('open', 'expired')""",
+            where id = $1 and state in ('open', 'expired') returning recording_id""",
         upload_id,
     )
+    if recording_id is not None:
+        await never_came(tx, recording_id, reason=NEVER_CAME["terminated"], now=now)
+
+
+async def expire(tx: Tx, now: datetime, most: int) -> int:
+    """Ends at most `most` uploads whose time is over and that nobody writes to; how many."""
+    rows = await tx.fetch(
+        """update uploads set state = 'expired', lease = null, lease_until = null
+            where id in (
+                select id from uploads
+                 where state = 'open' and expires_at <= $1
+                   and offset_bytes is distinct from length
+                   and coalesce(lease_until, $1) <= $1
+                 order by expires_at limit $2 for update skip locked)
+            returning recording_id""",
+        now,
+        most,
+    )
+    for row in rows:
+        await never_came(tx, row["recording_id"], reason=NEVER_CAME["expired"], now=now)
+    return len(rows)
 
 
 async def freed(tx: Tx, upload_id: UUID) -> None:

@@ -233,7 +233,7 @@ async def _terminate(upload_id: UUID, request: Incoming, server: Server) -> Outg
         raise _refusal(decided)
     await receiving.end_older(upload_id, keep=False)
     async with server.database.transaction() as tx:
-        await uploads.terminate(tx, upload_id)
+        await uploads.terminate(tx, upload_id, server.clock())
     await release(server, upload_id)
     return Response(None, status_code=204, headers={"Tus-Resumable": tus.VERSION})
 

@@ -156,6 +156,27 @@ async def rejected(
     await tell(tx, row, "rejected", actor="media", now=now, **reason)
 
 
+async def never_came(
+    tx: Tx,
+    id: UUID,  # noqa: A002
+    *,
+    reason: dict[str, str],
+    now: datetime,
+) -> bool:
+    """Its upload ended without all bytes, for `reason` ({"code", "zh", "en"}): nothing is kept, and
+    nobody waits for it any longer. False when it isn't `uploading`."""
+    row = await tx.fetchrow(
+        """update recordings set state = 'rejected', state_reason = $2
+            where id = $1 and state = 'uploading' returning id, department_id, case_id""",
+        id,
+        to_json(reason),
+    )
+    if row is None:
+        return False
+    await tell(tx, row, "rejected", actor="media", now=now, **reason)
+    return True
+
+
 async def clock_contacts(tx: Tx, device_id: UUID) -> list[Record]:
     """The device's known offsets, oldest first: boot_id, monotonic_ms, device_time, server_time,
     offset_low_ms, offset_high_ms (device − true)."""

@@ -254,3 +254,22 @@ async def test_wrong_credentials_are_refused_not_unavailable(s3):
     with pytest.raises(StoreRefused):
         await stranger.put(KEY, b"x")
     stranger.close()
+
+
+async def test_parts_copied_from_other_objects_make_the_object(store):
+    await store.put("partials/甲 1", BIG)
+    await store.put("partials/b", b"tail")
+    upload = await store.begin_parts(KEY)
+    parts = [
+        await store.copy_part(KEY, upload, 2, "partials/甲 1", 11, MIN_PART),
+        await store.copy_part(KEY, upload, 5, "partials/b", 1, 3),
+    ]
+    assert await store.list_parts(KEY, upload) == parts
+    await store.complete_parts(KEY, upload, parts)
+    assert await whole(store, KEY) == BIG[11 : 11 + MIN_PART] + b"ail"
+
+
+async def test_a_part_copied_from_nothing_is_told_so(store):
+    upload = await store.begin_parts(KEY)
+    with pytest.raises(ObjectMissing):
+        await store.copy_part(KEY, upload, 1, "partials/none", 0, 10)

@@ -253,6 +253,8 @@ async def test_a_terminated_upload_is_gone_and_holds_nothing(
     assert (await http.delete(url, headers=TUS)).status_code == 204
     assert (await site.head(url)).status_code == 410
     assert [facts.key async for facts in site.store.list_keys("")] == []
+    row = await site.one("select state, state_reason ->> 'code' as code from recordings")
+    assert row == {"state": "rejected", "code": "upload_terminated"}
 
 
 async def test_a_finished_upload_is_evidence_and_cannot_be_terminated(

@@ -29,6 +29,9 @@ async def test_an_upload_that_nobody_came_back_to_expires_and_frees_the_store(
     upload = await bench.standing(upload_id)
     assert (upload.state, upload.store_upload_id, upload.tail_key) == ("expired", None, None)
     assert await held(bench) == []
+    async with bench.server.database.snapshot() as tx:
+        row = await tx.fetchrow("select state, state_reason ->> 'code' as code from recordings")
+    assert tuple(row) == ("rejected", "upload_expired")  # nobody waits for it any longer
     assert await tidy_uploads(bench.server, later) == 0
 
 
