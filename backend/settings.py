@@ -25,9 +25,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str
     secret_key_file: Path
     work_dir: Path
+    s3_public_endpoint: str = ""
     session_hours: int = 12
     max_upload_bytes: int = 64 * 2**30
     upload_days: int = 14
+    orphan_days: int = 30
+    reverify_days: int = 30
+    reverify_bytes_per_s: int = 8 * 2**20
 
     @property
     def s3_secure(self) -> bool:
@@ -48,12 +52,22 @@ _REQUIRED = {
     "secret_key_file": "a file of at least 32 random bytes, readable to the owner alone",
     "work_dir": "a folder for what is in work and may be lost",
 }
+# As cameras and docks reach the store, when that isn't s3_endpoint.
+_OPTIONAL = ("s3_public_endpoint",)
 _SCHEMES = {
     "database_url": {"postgresql", "postgres"},
     "s3_endpoint": {"http", "https"},
+    "s3_public_endpoint": {"http", "https"},
     "public_url": {"http", "https"},
 }
-_NUMBERS = ("session_hours", "max_upload_bytes", "upload_days")
+_NUMBERS = (
+    "session_hours",
+    "max_upload_bytes",
+    "upload_days",
+    "orphan_days",  # an original that no row names is removed after this
+    "reverify_days",  # a stored original is read again after this, this fast at most:
+    "reverify_bytes_per_s",
+)
 
 
 def variable(name: str) -> str:
@@ -66,7 +80,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     source = os.environ if environment is None else environment
     given = {
         name: source[variable(name)].strip()
-        for name in (*_REQUIRED, *_NUMBERS)
+        for name in (*_REQUIRED, *_OPTIONAL, *_NUMBERS)
         if source.get(variable(name), "").strip()
     }
     problems = [

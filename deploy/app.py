@@ -77,6 +77,7 @@ def open_store(settings: Settings) -> S3Store:
             access_key=settings.s3_access_key,
             secret_key=settings.s3_secret_key,
             bucket=settings.s3_bucket,
+            public_endpoint=settings.s3_public_endpoint or None,
         )
     )
 

@@ -6,7 +6,7 @@ Tables with a key of several columns are written with SQL alone and have no clas
 
 from __future__ import annotations
 
-from piccolo.columns import JSONB, UUID, BigInt, Bytea, Integer, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, BigInt, Boolean, Bytea, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 
@@ -25,6 +25,7 @@ class Upload(Table, tablename="uploads"):
     lease = UUID(null=True, default=None)
     lease_until = Timestamptz(null=True, default=None)
     next_part = Integer(default=None)
+    direct = Boolean(default=None)
     state = Text(default=None)
     created_at = Timestamptz(default=None)
     expires_at = Timestamptz(default=None)
@@ -46,4 +47,13 @@ class Receipt(Table, tablename="receipts"):
     signed_at = Timestamptz(default=None)
 
 
-TABLES = (Upload, Sighting, Receipt)
+class Orphan(Table, tablename="orphans"):
+    id = UUID(primary_key=True, default=None)
+    key = Text(default=None)
+    store_upload_id = Text(default=None)
+    size = BigInt(null=True, default=None)
+    stored_at = Timestamptz(default=None)
+    found_at = Timestamptz(default=None)
+
+
+TABLES = (Upload, Sighting, Receipt, Orphan)

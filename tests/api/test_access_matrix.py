@@ -19,7 +19,7 @@ from backend.database import Database, new_id
 from backend.people.access import ACROSS, ROLES, Who
 from tests.api.cast import NOW, House
 
-KINDS = ("case", "inspection", "event", "recording", "flag", "conflict")
+KINDS = ("case", "inspection", "event", "recording", "upload", "flag", "conflict")
 # What a body must hold to be well formed, by method and path: access is asked after form.
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/api/cases/{case_id}/file"): {"filed_at": NOW.isoformat()},
@@ -34,6 +34,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "shows": True,
         "reason": "画面为该环节",
     },
+    ("POST", "/api/device/direct/{upload_id}/parts"): {"numbers": [1]},
     ("PATCH", "/api/edits/{entity}/{entity_id}"): {"base": {"title": 1}, "fields": {"title": "x"}},
 }
 
@@ -146,6 +147,14 @@ async def _put_evidence(tx: Any, house: House, ids: dict[str, UUID]) -> None:
         ids["recording"],
         house.department_id,
         house.device_id,
+    )
+    await tx.execute(
+        """insert into uploads (id, recording_id, device_id, direct, length, part_size, state,
+               created_at, expires_at) values ($1, $2, $3, true, 9, 9, 'open', $4, $4)""",
+        ids["upload"],
+        ids["recording"],
+        house.device_id,
+        NOW,
     )
     await tx.execute(
         """insert into flags (id, kind, department_id, case_id, subject_kind, subject_id, severity,

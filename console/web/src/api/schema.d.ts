@@ -261,6 +261,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/device/direct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** BeginDirect */
+        post: operations["ApiDeviceDirectBeginDirect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/device/direct/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** DirectStanding */
+        get: operations["ApiDeviceDirectUploadIdDirectStanding"];
+        put?: never;
+        post?: never;
+        /** AbortDirect */
+        delete: operations["ApiDeviceDirectUploadIdAbortDirect"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/device/direct/{upload_id}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** CompleteDirect */
+        post: operations["ApiDeviceDirectUploadIdCompleteCompleteDirect"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/device/direct/{upload_id}/parts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** DirectPartUrls */
+        post: operations["ApiDeviceDirectUploadIdPartsDirectPartUrls"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/device/enrol": {
         parameters: {
             query?: never;
@@ -875,6 +944,10 @@ export interface components {
             seen_version?: number | null;
             value?: unknown;
         };
+        /** Completion */
+        Completion: {
+            parts?: components["schemas"]["EtagOfPart"][];
+        };
         /** ConflictView */
         ConflictView: {
             base: unknown;
@@ -966,6 +1039,19 @@ export interface components {
             kind: string;
             name: string;
         };
+        /** DirectUpload */
+        DirectUpload: {
+            begin?: string | null;
+            boot_id?: string | null;
+            case_id?: string | null;
+            file_name: string;
+            key?: string | null;
+            length: number;
+            media_kind?: string | null;
+            media_type?: string | null;
+            monotonic_ms?: number | null;
+            sha256: string;
+        };
         /** Edit */
         Edit: {
             base: {
@@ -993,6 +1079,11 @@ export interface components {
         /** EnrolmentCode */
         EnrolmentCode: {
             code: string;
+        };
+        /** EtagOfPart */
+        EtagOfPart: {
+            etag: string;
+            number: number;
         };
         /** EventKind */
         EventKind: {
@@ -1346,6 +1437,10 @@ export interface components {
             status: "applied" | "merged" | "conflict" | "held" | "rejected";
             version?: number | null;
         };
+        /** Parts */
+        Parts: {
+            numbers: number[];
+        };
         /** PartyView */
         PartyView: {
             address: string;
@@ -1450,6 +1545,21 @@ export interface components {
             officer_id: string | null;
             officer_name: string;
             value: unknown;
+        };
+        /** Standing */
+        Standing: {
+            /** Format: date-time */
+            expires_at: string;
+            held: number[];
+            length: number | null;
+            part_size: number;
+            parts: number;
+            /** Format: uuid */
+            recording_id: string;
+            state: string;
+            /** Format: uuid */
+            upload_id: string;
+            wrong_size: number[];
         };
         /** StepView */
         StepView: {
@@ -2120,6 +2230,201 @@ export interface operations {
                 content: {
                     "application/json": {
                         [key: string]: number;
+                    };
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiDeviceDirectBeginDirect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DirectUpload"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiDeviceDirectUploadIdDirectStanding: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiDeviceDirectUploadIdAbortDirect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiDeviceDirectUploadIdCompleteCompleteDirect: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Completion"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Standing"];
+                };
+            };
+            /** @description Bad request syntax or unsupported method */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        detail: string;
+                        extra?: null | {
+                            [key: string]: unknown;
+                        } | unknown[];
+                        status_code: number;
+                    };
+                };
+            };
+        };
+    };
+    ApiDeviceDirectUploadIdPartsDirectPartUrls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Parts"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
                     };
                 };
             };
