@@ -25,10 +25,10 @@ def demo(chosen: argparse.Namespace) -> int:
     try:
         return _play(_wanted(chosen), console)
     except (DemoFailed, httpx.HTTPError) as failure:
-        console.print(f"quanji demo: {failure}", style="red", markup=False)
+        console.print(f"quanji demo: {failure}", style="red", markup=False, soft_wrap=True)
     except ExceptionGroup as failures:
         for one in _leaves(failures):
-            console.print(f"quanji demo: {one}", style="red", markup=False)
+            console.print(f"quanji demo: {one}", style="red", markup=False, soft_wrap=True)
     return 1
 
 

@@ -36,7 +36,8 @@ def remembered_ports(file: Path, names: Sequence[str]) -> dict[str, int]:
 
 
 def _choose(avoid: set[int]) -> int:
-    for port in random.sample(range(FROM, BELOW), 500):
+    # The system's randomness: processes that were seeded alike must not choose alike.
+    for port in random.SystemRandom().sample(range(FROM, BELOW), 500):
         if port not in avoid and is_free(port):
             return port
     raise OSError(f"no free port between {FROM} and {BELOW}")
