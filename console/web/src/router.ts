@@ -18,6 +18,7 @@ export const router = createRouter({
       component: () => import("@/pages/CaseFile.vue"),
       props: true,
     },
+    { path: "/inbox", name: "inbox", component: () => import("@/pages/Inbox.vue") },
     { path: "/:rest(.*)*", name: "nowhere", component: () => import("@/pages/Nowhere.vue") },
   ],
   scrollBehavior: (_to, _from, saved) => saved ?? { top: 0 },

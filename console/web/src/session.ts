@@ -31,6 +31,19 @@ export function forget(): void {
   signedIn.value = null;
 }
 
+/** Who may look into cases: the same roles that the routes name. */
+export function reads(): boolean {
+  return has(
+    "inspector",
+    "supervisor",
+    "legal_reviewer",
+    "archivist",
+    "department_admin",
+    "bureau_supervisor",
+    "auditor",
+  );
+}
+
 export function has(...roles: string[]): boolean {
   return signedIn.value?.roles.some((role) => roles.includes(role)) ?? false;
 }

@@ -56,6 +56,16 @@ export function dayAndClock(moment: Moment): string {
   return `${day(moment)} ${clock(moment)}`;
 }
 
+/** What a form's `datetime-local` field holds for a moment, in Shanghai. */
+export function toField(moment: Moment): string {
+  return `${day(moment)}T${minute(moment)}`;
+}
+
+/** The moment that such a field names, as the API takes it. */
+export function fromField(field: string): string {
+  return `${field}:00+08:00`;
+}
+
 const UNITS = {
   zh: { d: " 天", h: " 小时", m: " 分", s: " 秒" },
   en: { d: " d", h: " h", m: " min", s: " s" },

@@ -41,6 +41,14 @@ export interface Department {
   name_en: string;
 }
 
+export type Inbox = Schemas["Inbox"];
+export type InboxItem = Schemas["InboxItem"];
+export type LooseRecording = Schemas["LooseRecording"];
+export type KeptOperation = Schemas["KeptOperation"];
+export type Suggestion = Schemas["Suggestion"];
+export type EventKind = Schemas["EventKind"];
+export type Asked = Schemas["Asked"];
+export type Filed = Schemas["Filed"];
 export type Conflict = Schemas["ConflictView"];
 export type ConflictSide = Schemas["Side"];
 export type Conflicts = Schemas["Conflicts"];

@@ -10,6 +10,13 @@ export function seconds(milliseconds: number): string {
   return s >= 10 || Number.isInteger(s) ? String(Math.round(s)) : s.toFixed(1);
 }
 
+/** Within so much of the truth a recording is placed without a mark, ms. */
+const TRUSTED = 5000;
+
+export function isUncertain(recording: Recording): boolean {
+  return (recording.uncertainty_ms ?? 0) > TRUSTED;
+}
+
 export function useClockWords() {
   const { t } = useI18n();
 
@@ -32,5 +39,19 @@ export function useClockWords() {
     return words;
   }
 
-  return { clockWords };
+  /** “快 97 秒，已校正 ±0.1 秒”, of the camera's largest error; nothing below a second. */
+  function laneClock(recordings: Recording[]): string {
+    const size = (recording: Recording) => Math.abs(recording.clock_offset_ms ?? 0);
+    const worst = recordings.reduce<Recording | null>(
+      (most, one) => (size(one) > (most ? size(most) : 0) ? one : most),
+      null,
+    );
+    if (!worst || size(worst) < 1000) return "";
+    // Never said to be surer than a tenth of a second.
+    const sure = seconds(Math.ceil((worst.uncertainty_ms ?? 0) / 100) * 100);
+    const key = (worst.clock_offset_ms ?? 0) > 0 ? "timeline.lane_ahead" : "timeline.lane_behind";
+    return t(key, { n: seconds(Math.round(size(worst) / 100) * 100), sure });
+  }
+
+  return { clockWords, laneClock };
 }

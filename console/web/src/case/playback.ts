@@ -28,6 +28,10 @@ function withPaths(links: Playback): Playback {
   return result;
 }
 
+export async function linksOf(recordingId: string): Promise<Playback> {
+  return withPaths(await api.get<Playback>(`/api/recordings/${recordingId}/playback`));
+}
+
 export function usePlayback() {
   const current = shallowRef<Recording | null>(null);
   const links = shallowRef<Playback | null>(null);
@@ -43,8 +47,8 @@ export function usePlayback() {
     if (!recording) return;
     problem.value = null;
     try {
-      const answer = await api.get<Playback>(`/api/recordings/${recording.id}/playback`);
-      if (current.value === recording) links.value = withPaths(answer);
+      const answer = await linksOf(recording.id);
+      if (current.value === recording) links.value = answer;
     } catch (error) {
       if (current.value === recording) problem.value = error;
     }

@@ -33,6 +33,11 @@ export interface Bilingual {
   en: string;
 }
 
+/** What has a name in Chinese and perhaps one in English. */
+export function nameOf(one: { name: string; name_en?: string }): string {
+  return language.value === "en" && one.name_en ? one.name_en : one.name;
+}
+
 /** Names in a row. */
 export function listed(names: string[]): string {
   return names.join(language.value === "zh" ? "、" : ", ");

@@ -2,7 +2,7 @@
 
 import { useI18n } from "vue-i18n";
 import type { Recording } from "@/api/types";
-import { useClockWords } from "@/case/clock";
+import { isUncertain, seconds, useClockWords } from "@/case/clock";
 import { cited, language, listed } from "@/i18n";
 import { clock, dayAndClock, length } from "@/time";
 import type { GapPart, RecordingItem, StepItem } from "./model";
@@ -64,9 +64,12 @@ export function useTimelineWords() {
     const { recording } = item;
     const when = item.to > item.from ? span(item.from, item.to) : dayAndClock(item.from);
     const state = recording.state === "ready" ? [] : [t(`timeline.states.${recording.state}`)];
+    const doubt = isUncertain(recording)
+      ? [t("timeline.uncertain", { n: seconds(recording.uncertainty_ms ?? 0) })]
+      : [];
     return {
       title: recording.file_name,
-      lines: [when, ...clockWords(recording), shownSteps(recording, steps), ...state],
+      lines: [when, ...doubt, ...clockWords(recording), shownSteps(recording, steps), ...state],
     };
   }
 
