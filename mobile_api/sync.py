@@ -12,6 +12,7 @@ from litestar.params import Parameter
 from backend.database import Database
 from backend.errors import Refusal
 from backend.people.access import DEVICE, Actor
+from mobile_api.documents import PushOperation
 from sync.envelope import read_push
 from sync.feed import LARGEST_PAGE, pull
 from sync.ops import PullAnswer, PushAnswer
@@ -26,6 +27,7 @@ LARGEST_BODY = 64 << 20
     opt={"who": DEVICE},
     status_code=200,
     request_max_body_size=LARGEST_BODY,
+    operation_class=PushOperation,
 )
 async def push_operations(
     request: Request[Any, Any, Any], actor: Actor, database: Database, now: datetime
