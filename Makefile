@@ -17,7 +17,7 @@ NODE = PATH="$$(cat .node/path):$$PATH"
 NPM = $(NODE) npm --no-audit --no-fund --no-update-notifier
 say = @printf '\033[1m%s\033[0m\n' "==> $(1)"
 
-.PHONY: help run setup web test lint test-web test-python test-faults chromium lock clean
+.PHONY: help run setup web test lint test-web test-python test-faults screenshots chromium lock clean
 .DELETE_ON_ERROR:
 
 help: ## 列出命令 / list the commands
@@ -52,6 +52,9 @@ test-python: $(VENV)/dev-ready .node/web-built chromium ## pytest，含浏览器
 test-faults: $(VENV)/dev-ready .node/modules ## 断线与断电下的上传 / uploads on bad lines and without power (RUNS=200 UPLOADS=50)
 	@QUANJI_FAULT_RUNS=$(RUNS) QUANJI_FAULT_UPLOADS=$(UPLOADS) \
 		$(NODE) $(PY) -m pytest -n $(WORKERS) tests/faults $(PYTEST)
+
+screenshots: $(VENV)/dev-ready .node/web-built chromium ## 重拍 README 的截图 / take the README's pictures
+	@$(PY) -m tests.web.screenshots
 
 chromium:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \

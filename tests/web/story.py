@@ -21,6 +21,7 @@ from tests.web.houses import (
     open_case,
     open_house,
 )
+from tests.web.loose import add_visit, tell_loose
 from tests.web.seeding import add, add_step
 from tests.web.seizure import tell_seizure
 
@@ -32,6 +33,9 @@ class Story:
     seizure_case: UUID
     foreign_case: UUID
     gap_begin: datetime
+    overdue_case: UUID
+    opened_case: UUID
+    loose_recording: UUID
 
 
 def _yesterday(now: datetime) -> datetime:
@@ -53,13 +57,28 @@ async def tell(database: Database, store: ObjectStore, folder: Path, now: dateti
         await open_account(tx, market.id, SUPERVISOR, "赵敏", "supervisor")
         await open_account(tx, top, BUREAU, "乌兰", "bureau_supervisor")
         foreign = await _stall(tx, city, now)
-        await _overdue(tx, market, now)
+        overdue = await _overdue(tx, market, now)
+        opened = await _unfiled(tx, market, now)
+        await add_visit(tx, market, overdue, _yesterday(now) + timedelta(hours=7))
     begin = _yesterday(now)
     seizure = await tell_seizure(database, store, folder, market, begin, now)
-    return Story(seizure, foreign, begin + timedelta(minutes=36))
+    loose = await tell_loose(database, store, folder, market, begin + timedelta(hours=8), now)
+    return Story(seizure, foreign, begin + timedelta(minutes=36), overdue, opened, loose)
 
 
-async def _overdue(tx: Tx, house: House, now: datetime) -> None:
+async def _unfiled(tx: Tx, house: House, now: datetime) -> UUID:
+    """A case that an inspection began, and that nobody has filed."""
+    return await add(
+        tx,
+        "cases",
+        department_id=house.id,
+        title="北坡冷鲜冻肉来源不明案",
+        stage="opened",
+        opened_at=now - timedelta(hours=3),
+    )
+
+
+async def _overdue(tx: Tx, house: House, now: datetime) -> UUID:
     filed = now - timedelta(days=95)
     case = await open_case(tx, house, "塞外香食品加工坊虚假标注生产日期案", filed, 7)
     await add_deadline(tx, case, filed, now - timedelta(days=5), "overdue", now)
@@ -81,6 +100,7 @@ async def _overdue(tx: Tx, house: House, now: datetime) -> None:
         ),
         now,
     )
+    return case
 
 
 async def _stall(tx: Tx, house: House, now: datetime) -> UUID:

@@ -301,6 +301,7 @@ export const en: typeof zh = {
     reason: "Reason",
     reason_optional: "Remark (optional)",
     needs_reason: "A return needs a reason",
+    gate_mend: "Supply what is missing, or have a supervisor waive the flag with a reason; then accept.",
     stale: "The case changed after you opened it. Nothing was submitted; the page is up to date now. Look again, then decide:",
     stale_unknown: "The content was updated",
     done_accept: "Noted: accepted",

@@ -299,6 +299,7 @@ export const zh = {
     reason: "理由",
     reason_optional: "说明（可不填）",
     needs_reason: "退回须写明理由",
+    gate_mend: "补齐缺失的，或由监督人员在预警中写明理由豁免，然后再审核。",
     stale: "您打开后，案件有了变化。结论没有提交，页面已更新，请看过再定：",
     stale_unknown: "内容已更新",
     done_accept: "已记录：审核通过",
