@@ -2591,7 +2591,35 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @default  */
+                    log?: string;
+                    operations: {
+                        /** @default {} */
+                        base?: {
+                            [key: string]: number;
+                        };
+                        boot_id?: string | null;
+                        device_seq: number;
+                        entity: string;
+                        /** @default {} */
+                        fields?: Record<string, never>;
+                        /** Format: uuid */
+                        id: string;
+                        kind: string;
+                        monotonic_ms?: number | null;
+                        /** Format: date-time */
+                        occurred_at: string;
+                        /** Format: uuid */
+                        op_id: string;
+                    }[];
+                    /** @default 1 */
+                    schema?: number;
+                };
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
