@@ -3,6 +3,7 @@
     originals/shijian/2026/03/02/0195…-….mp4           the recording as it came, immutable
     renditions/shijian/2026/03/02/0195…-…/poster.jpg   beside it, made from it, may be made again
     tails/0195…-…                                      bytes of an unfinished upload under 5 MiB
+    partials/0195…-…                                   a piece of a recording until it is composed
 
 The class of object comes first, so that a rule may expire renditions and never an original; then
 the department and the day (Shanghai) on which the upload began, so that retention can be read off
@@ -36,6 +37,11 @@ def rendition_key(original: str, name: str) -> str:
         raise ValueError(f"no rendition {name!r} of {original!r}")
     folder, _, file = rest.rpartition("/")
     return f"renditions/{folder}/{file.partition('.')[0]}/{name}"
+
+
+def partial_key(upload_id: UUID) -> str:
+    """Where a partial upload (tus concatenation) lies until its final was made of it."""
+    return f"partials/{upload_id}"
 
 
 def tail_key(upload_id: UUID) -> str:

@@ -53,7 +53,7 @@ class Received(msgspec.Struct, frozen=True):
 
     offset: int
     finished: bool
-    recording_id: UUID
+    recording_id: UUID | None
 
 
 # What this process is receiving; only so that a newer request finds an older one quickly. The
@@ -119,6 +119,8 @@ async def free(server: Server, upload: Upload) -> None:
         await server.store.abort_parts(upload.object_key, upload.store_upload_id)
     if upload.tail_key is not None:
         await server.store.delete(upload.tail_key)
+    if upload.concat == "partial" and upload.object_key:
+        await server.store.delete(upload.object_key)
 
 
 class _Receiver:

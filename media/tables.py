@@ -6,13 +6,13 @@ Tables with a key of several columns are written with SQL alone and have no clas
 
 from __future__ import annotations
 
-from piccolo.columns import JSONB, UUID, BigInt, Boolean, Bytea, Integer, Text, Timestamptz
+from piccolo.columns import JSONB, UUID, Array, BigInt, Boolean, Bytea, Integer, Text, Timestamptz
 from piccolo.table import Table
 
 
 class Upload(Table, tablename="uploads"):
     id = UUID(primary_key=True, default=None)
-    recording_id = UUID(default=None)
+    recording_id = UUID(null=True, default=None)
     device_id = UUID(default=None)
     idempotency_key = Text(null=True, default=None)
     length = BigInt(null=True, default=None)
@@ -26,6 +26,10 @@ class Upload(Table, tablename="uploads"):
     lease_until = Timestamptz(null=True, default=None)
     next_part = Integer(default=None)
     direct = Boolean(default=None)
+    concat = Text(null=True, default=None)
+    object_key = Text(null=True, default=None)
+    final_id = UUID(null=True, default=None)
+    partials = Array(base_column=UUID(), null=True, default=None)
     state = Text(default=None)
     created_at = Timestamptz(default=None)
     expires_at = Timestamptz(default=None)

@@ -53,9 +53,12 @@ async def _settled(server: Server, upload_id: UUID) -> bool:
 async def _held(server: Server) -> list[UUID]:
     async with server.database.snapshot() as tx:
         rows = await tx.fetch(
-            """select id from uploads
-                where state in ('expired', 'terminated')
-                  and (store_upload_id is not null or tail_key is not null) limit $1""",
+            """select id from uploads u
+                where (state in ('expired', 'terminated')
+                       and coalesce(store_upload_id, tail_key, object_key) is not null)
+                   or (object_key is not null and exists (
+                         select from uploads f where f.id = u.final_id and f.state = 'finished'))
+                limit $1""",
             MOST,
         )
     return [row["id"] for row in rows]

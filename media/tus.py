@@ -1,7 +1,7 @@
 """tus 1.0.0 as decisions: what a request says and how the upload stands → what to do about it.
 
 Pure: no clock, no database, no HTTP objects. Extensions: creation, creation-with-upload,
-creation-defer-length, checksum, expiration, termination (https://tus.io/protocols/resumable-upload).
+creation-defer-length, checksum, expiration, termination, concatenation (https://tus.io/protocols/resumable-upload).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from media.concat import BadConcat, read_concat
 from media.metadata import BadMetadata, parse_metadata
 
 VERSION = "1.0.0"
@@ -26,6 +27,7 @@ EXTENSIONS = (
     "checksum",
     "expiration",
     "termination",
+    "concatenation",
 )
 CONTENT_TYPE = "application/offset+octet-stream"
 # hashlib's md5 and sha1 guard a chunk against the network here, nothing against an attacker.
@@ -61,6 +63,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["open", "finished", "expired", "terminated"]
     expires_at: datetime
     metadata: str = ""
+    concat: Literal["partial", "final"] | None = None
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -114,13 +117,22 @@ class Create(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str]
     raw_metadata: str
     append: Append | None
+    partial: bool = False
+
+
+class Compose(msgspec.Struct, frozen=True, kw_only=True):
+    """Make an upload of the partial uploads that these tokens name, in this order."""
+
+    tokens: tuple[str, ...]
+    metadata: dict[str, str]
+    raw_metadata: str
 
 
 class Terminate(msgspec.Struct, frozen=True):
     """End the upload and free what it holds."""
 
 
-Decision: TypeAlias = Tell | Refuse | Append | Create | Terminate
+Decision: TypeAlias = Tell | Refuse | Append | Create | Compose | Terminate
 
 
 def read_request(method: str, headers: Mapping[str, str]) -> Request:
@@ -155,24 +167,34 @@ def tell_options(limits: Limits) -> Tell:
     )
 
 
-def decide_create(request: Request, limits: Limits) -> Create | Refuse:
+def decide_create(request: Request, limits: Limits) -> Create | Compose | Refuse:
     """POST on the collection."""
     if refusal := _wrong_version(request):
         return refusal
-    if request.upload_concat is not None:
-        return Refuse("bad_request", "concatenation is not offered", "Upload-Concat")
-    length = _announced_length(request, limits)
-    if isinstance(length, Refuse):
-        return length
     raw = request.upload_metadata or ""
     try:
         metadata = parse_metadata(raw)
+        tokens = read_concat(request.upload_concat) if request.upload_concat is not None else None
     except BadMetadata as e:
         return Refuse("bad_request", str(e), "Upload-Metadata")
+    except BadConcat as e:
+        return Refuse("bad_request", str(e), "Upload-Concat")
+    if tokens is not None:
+        composed = Compose(tokens=tokens, metadata=metadata, raw_metadata=raw)
+        return _surplus_of_final(request) or composed
+    length = _announced_length(request, limits)
+    if isinstance(length, Refuse):
+        return length
     append = _body_of_creation(request, length, limits)
     if isinstance(append, Refuse):
         return append
-    return Create(length=length, metadata=metadata, raw_metadata=raw, append=append)
+    return Create(
+        length=length,
+        metadata=metadata,
+        raw_metadata=raw,
+        append=append,
+        partial=request.upload_concat is not None,
+    )
 
 
 def decide_head(request: Request, upload: Upload, now: datetime) -> Tell | Refuse:
@@ -195,6 +217,8 @@ def decide_patch(
     """PATCH on an upload. Whatever can be refused is refused here, before the body is read."""
     if refusal := _wrong_version(request) or _ended(upload, now):
         return refusal
+    if upload.concat == "final":
+        return Refuse("forbidden", "a final upload takes no bytes of its own", "upload")
     if not _is_chunk(request):
         return Refuse("unsupported_media_type", f"the body must be {CONTENT_TYPE}", "Content-Type")
     length = _settled_length(request, upload, limits)
@@ -224,8 +248,11 @@ def decide_delete(request: Request, upload: Upload) -> Terminate | Refuse:
 
 
 def standing(upload: Upload) -> dict[str, str]:
-    """Headers that every answer about an upload carries: where it stands and how long it lives."""
-    headers = {"Tus-Resumable": VERSION, "Upload-Offset": str(upload.offset)}
+    """Headers that every answer about an upload carries: where it stands and how long it lives.
+    A final that is still being composed has no offset, says the protocol."""
+    headers = {"Tus-Resumable": VERSION}
+    if upload.concat != "final" or upload.state == "finished":
+        headers["Upload-Offset"] = str(upload.offset)
     if upload.state == "open":
         headers["Upload-Expires"] = format_datetime(upload.expires_at, usegmt=True)
     return headers
@@ -244,6 +271,15 @@ def _ended(upload: Upload, now: datetime) -> Refuse | None:
         return Refuse("gone", "the upload was terminated", "upload")
     if upload.state == "expired" or (upload.state == "open" and upload.expires_at <= now):
         return Refuse("gone", f"the upload expired at {upload.expires_at:%FT%TZ}", "upload")
+    return None
+
+
+def _surplus_of_final(request: Request) -> Refuse | None:
+    """A final's length is that of its partials, and so are its bytes."""
+    if request.upload_length is not None or request.upload_defer_length is not None:
+        return Refuse("bad_request", "a final upload announces no length", "Upload-Length")
+    if _whole_number(request.content_length) or request.chunked:
+        return Refuse("bad_request", "a final upload brings no bytes", "Content-Length")
     return None
 
 

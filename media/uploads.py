@@ -59,7 +59,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     of `offset` lie under `tail_key`, the rest in parts."""
 
     id: UUID
-    recording_id: UUID
+    recording_id: UUID | None  # a partial is no recording
     device_id: UUID
     object_key: str
     media_type: str
@@ -74,6 +74,8 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     expires_at: datetime
     metadata: str
+    concat: str | None = None
+    partials: tuple[UUID, ...] = ()
 
     @property
     def standing(self) -> tus.Upload:
@@ -217,8 +219,9 @@ async def finish(
         )
         if finished is None:
             raise LeaseLost
-        await received(tx, upload.recording_id, size, now)
-        await defer_processing(tx, upload.recording_id)
+        if upload.recording_id is not None:
+            await received(tx, upload.recording_id, size, now)
+            await defer_processing(tx, upload.recording_id)
 
 
 async def fall_back(tx: Tx, upload_id: UUID, lease: UUID, kept: Sequence[Part], gone: bool) -> None:
@@ -253,21 +256,25 @@ async def terminate(tx: Tx, upload_id: UUID, now: datetime) -> None:
 
 
 async def expire(tx: Tx, now: datetime, most: int) -> int:
-    """Ends at most `most` uploads whose time is over and that nobody writes to; how many."""
+    """Ends at most `most` uploads whose time is over and that nobody writes to; how many.
+
+    A finished partial waits for its final, as long as any upload waits for its bytes."""
     rows = await tx.fetch(
         """update uploads set state = 'expired', lease = null, lease_until = null
             where id in (
-                select id from uploads
-                 where state = 'open' and expires_at <= $1
-                   and offset_bytes is distinct from length
-                   and coalesce(lease_until, $1) <= $1
+                select id from uploads u
+                 where expires_at <= $1 and coalesce(lease_until, $1) <= $1
+                   and ((state = 'open' and offset_bytes is distinct from length)
+                     or (concat = 'partial' and state = 'finished' and not exists (
+                           select from uploads f
+                            where f.id = u.final_id and f.state in ('open', 'finished'))))
                  order by expires_at limit $2 for update skip locked)
             returning recording_id""",
         now,
         most,
     )
-    for row in rows:
-        await never_came(tx, row["recording_id"], reason=NEVER_CAME["expired"], now=now)
+    for recording_id in [row["recording_id"] for row in rows if row["recording_id"]]:
+        await never_came(tx, recording_id, reason=NEVER_CAME["expired"], now=now)
     return len(rows)
 
 
@@ -275,8 +282,9 @@ async def freed(tx: Tx, upload_id: UUID) -> None:
     """The store holds nothing of it any more."""
     await tx.execute("delete from upload_parts where upload_id = $1", upload_id)
     await tx.execute(
-        """update uploads set store_upload_id = null, tail_key = null, tail_size = 0
-            where id = $1 and state in ('expired', 'terminated')""",
+        """update uploads
+              set store_upload_id = null, tail_key = null, tail_size = 0, object_key = null
+            where id = $1 and (state in ('expired', 'terminated') or concat = 'partial')""",
         upload_id,
     )
 
@@ -299,10 +307,11 @@ def upload_of(token: str, secret: bytes) -> UUID:
 
 
 _SELECT = """
-select u.id, u.recording_id, u.device_id, r.object_key, u.length, u.offset_bytes, u.part_size,
+select u.id, u.recording_id, u.device_id, coalesce(r.object_key, u.object_key) as object_key,
+       u.concat, u.partials, u.length, u.offset_bytes, u.part_size,
        u.next_part, u.store_upload_id, u.tail_key, u.tail_size, u.lease, u.state, u.expires_at,
        u.metadata ->> 'raw' as raw, u.metadata ->> 'media_type' as media_type
-  from uploads u join recordings r on r.id = u.recording_id
+  from uploads u left join recordings r on r.id = u.recording_id
 """
 
 
@@ -311,7 +320,7 @@ def _upload(row: Record) -> Upload:
         id=row["id"],
         recording_id=row["recording_id"],
         device_id=row["device_id"],
-        object_key=row["object_key"],
+        object_key=row["object_key"] or "",
         media_type=row["media_type"] or "application/octet-stream",
         length=row["length"],
         offset=row["offset_bytes"],
@@ -324,4 +333,6 @@ def _upload(row: Record) -> Upload:
         state=row["state"],
         expires_at=row["expires_at"],
         metadata=row["raw"] or "",
+        concat=row["concat"],
+        partials=tuple(row["partials"] or ()),
     )

@@ -69,7 +69,7 @@ class Standing(msgspec.Struct):
     """How an upload stands. `held` are the part numbers that the store has and that fit."""
 
     upload_id: UUID
-    recording_id: UUID
+    recording_id: UUID | None
     state: str
     length: int | None
     part_size: int

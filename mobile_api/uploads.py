@@ -19,7 +19,8 @@ from backend.database import UNAVAILABLE, Database, utc_now
 from backend.errors import Refusal
 from backend.people.access import ANYONE, DEVICE, Actor
 from backend.settings import Settings
-from media import creation, receiving, tus, uploads
+from media import composing, creation, receiving, tus, uploads
+from media.concat import PATH
 from media.receipts import published_keys
 from media.receiving import Disconnected, Received, Server
 from media.store import ObjectStore, StoreUnavailable
@@ -58,17 +59,18 @@ async def create_upload(
     decided = tus.decide_create(_read(request), terms.limits)
     if isinstance(decided, tus.Refuse):
         raise _refusal(decided)
+    server = Server(database, store, terms, utc_now)
+    if isinstance(decided, tus.Compose):
+        final = await _compose(server, actor, decided, secret, now)
+        headers = {**_headers(final), "Location": _location(final.id, settings, secret)}
+        return Response(None, status_code=201, headers=headers)
     async with database.transaction() as tx:
         upload_id = await creation.begin(tx, actor, decided, terms, now)
         upload = await uploads.find(tx, upload_id)
-    location = (
-        f"{settings.public_url.rstrip('/')}/api/uploads/{uploads.token_of(upload_id, secret)}"
-    )
-    headers = {**_headers(upload), "Location": location}
+    headers = {**_headers(upload), "Location": _location(upload_id, settings, secret)}
     # A creation asked for again finds its upload further on: then its body is not needed.
     if decided.append is None or upload.offset or upload.state != "open":
         return Response(None, status_code=201, headers=headers)
-    server = Server(database, store, terms, utc_now)
     try:
         done = await _take(server, upload_id, decided.append, request, secret)
     except Refusal as refusal:
@@ -113,7 +115,8 @@ async def upload_offset(
     except Refusal as refusal:
         log.warning("upload %s can't be ended now: %s", upload_id, refusal)
         return Response(None, status_code=423, headers={"Tus-Resumable": tus.VERSION})
-    return Response(None, status_code=200, headers={**decided.headers, **_headers(upload)})
+    headers = {**decided.headers, **_headers(upload), **_concat(upload, secret)}
+    return Response(None, status_code=200, headers=headers)
 
 
 @patch("/api/uploads/{token:str}", opt={"who": ANYONE}, status_code=204, request_max_body_size=None)
@@ -184,6 +187,24 @@ async def receipt_keys(secret: bytes) -> dict[str, Any]:
     return published_keys(secret)
 
 
+async def _compose(
+    server: Server, actor: Actor, wanted: tus.Compose, secret: bytes, now: datetime
+) -> Upload:
+    """The final upload, made; asked for again it goes on, and answers the same when it is made."""
+    ids = [uploads.upload_of(token, secret) for token in wanted.tokens]
+    partials = await composing.finished_partials(server, actor, ids)
+    async with server.database.transaction() as tx:
+        final_id = await creation.begin_final(tx, actor, wanted, partials, server.terms, now)
+        final = await uploads.find(tx, final_id)
+    if final.state == "open":
+        final = await composing.compose(server, final)
+        for one in set(ids):
+            await release(server, one)
+    if final.recording_id is not None:
+        await _verify_small(server, final.recording_id, final.offset, secret)
+    return final
+
+
 async def _append(
     upload_id: UUID, request: Incoming, server: Server, secret: bytes, now: datetime
 ) -> Outgoing:
@@ -202,7 +223,7 @@ async def _append(
         state="finished" if done.finished else "open",
         expires_at=expires,
     )
-    headers = {**tus.standing(after), "Quanji-Recording": str(upload.recording_id)}
+    headers = {**tus.standing(after), **_recording(upload)}
     return Response(None, status_code=204, headers=headers)
 
 
@@ -214,15 +235,19 @@ async def _take(
         done = await receiving.receive(server, upload_id, grant, _body(request))
     except Disconnected as e:
         raise Refusal("client_gone", detail="发送方已断开 / the sender went away") from e
-    if done.finished and done.offset <= SMALL:
-        try:
-            await verify_recording(
-                server.database, server.store, secret, done.recording_id, utc_now()
-            )
-        except StoreUnavailable as e:
-            # All bytes are durable and its job is queued: the worker reads it back.
-            log.warning("recording %s is verified later: %s", done.recording_id, e)
+    if done.finished and done.recording_id is not None:
+        await _verify_small(server, done.recording_id, done.offset, secret)
     return done
+
+
+async def _verify_small(server: Server, recording_id: UUID, size: int, secret: bytes) -> None:
+    if size > SMALL:
+        return
+    try:
+        await verify_recording(server.database, server.store, secret, recording_id, utc_now())
+    except StoreUnavailable as e:
+        # All bytes are durable and its job is queued: the worker reads it back.
+        log.warning("recording %s is verified later: %s", recording_id, e)
 
 
 async def _terminate(upload_id: UUID, request: Incoming, server: Server) -> Outgoing:
@@ -257,7 +282,22 @@ def _terms(settings: Settings) -> Terms:
 
 
 def _headers(upload: Upload) -> dict[str, str]:
-    return {**tus.standing(upload.standing), "Quanji-Recording": str(upload.recording_id)}
+    return {**tus.standing(upload.standing), **_recording(upload)}
+
+
+def _recording(upload: Upload) -> dict[str, str]:
+    return {"Quanji-Recording": str(upload.recording_id)} if upload.recording_id else {}
+
+
+def _concat(upload: Upload, secret: bytes) -> dict[str, str]:
+    """Upload-Concat as it was said, with the partials' paths."""
+    paths = " ".join(f"{PATH}{uploads.token_of(one, secret)}" for one in upload.partials)
+    told = {"partial": "partial", "final": f"final;{paths}"}
+    return {"Upload-Concat": told[upload.concat]} if upload.concat else {}
+
+
+def _location(upload_id: UUID, settings: Settings, secret: bytes) -> str:
+    return f"{settings.public_url.rstrip('/')}{PATH}{uploads.token_of(upload_id, secret)}"
 
 
 def _answer(told: tus.Tell) -> Outgoing:

@@ -6,6 +6,7 @@ A row is a name and a coroutine that returns once its client says that all is up
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import shutil
 import time
@@ -81,6 +82,19 @@ async def with_aiotus(trip: Trip) -> None:
         url = await aiotus.upload(
             trip.endpoint, file, said, config=patience, headers=trip.headers, chunksize=3 * MIB
         )
+    assert url is not None, "aiotus gave up"
+
+
+async def with_aiotus_in_parallel(trip: Trip) -> None:
+    """Three pieces as partial uploads, and a final of them."""
+    patience = aiotus.RetryConfiguration(retry_attempts=RETRIES, max_retry_period_seconds=PAUSE_S)
+    said = {name: value.encode() for name, value in trip.metadata.items()}
+    content = trip.path.read_bytes()
+    third = -(-len(content) // 3)
+    pieces = [io.BytesIO(content[n * third : (n + 1) * third]) for n in range(3)]
+    url = await aiotus.upload_multiple(
+        trip.endpoint, pieces, said, config=patience, headers=trip.headers, chunksize=3 * MIB
+    )
     assert url is not None, "aiotus gave up"
 
 

@@ -34,6 +34,7 @@ PICCOLO_TYPE = {
     "BOOLEAN": "boolean",
     "DOUBLE PRECISION": "double precision",
     "TEXT[]": "ARRAY",
+    "UUID[]": "ARRAY",
 }
 
 

@@ -56,7 +56,12 @@ def test_options_tell_all_that_is_spoken() -> None:
         (post(upload_length="1001"), "too_large", "Upload-Length"),
         (post(upload_length="5", upload_defer_length="1"), "bad_request", "Upload-Defer-Length"),
         (post(upload_defer_length="2"), "bad_request", "Upload-Defer-Length"),
-        (post(upload_length="5", upload_concat="partial"), "bad_request", "Upload-Concat"),
+        (post(upload_concat="final;/else/where"), "bad_request", "Upload-Concat"),
+        (
+            post(upload_length="5", upload_concat="final;/api/uploads/a"),
+            "bad_request",
+            "Upload-Length",
+        ),
         (post(upload_length="5", upload_metadata="filename *"), "bad_request", "Upload-Metadata"),
         (
             post(upload_length="5", upload_metadata="a YQ==,a YQ=="),
