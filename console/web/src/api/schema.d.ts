@@ -1554,8 +1554,7 @@ export interface components {
             length: number | null;
             part_size: number;
             parts: number;
-            /** Format: uuid */
-            recording_id: string;
+            recording_id: string | null;
             state: string;
             /** Format: uuid */
             upload_id: string;

@@ -173,7 +173,7 @@ export const zh = {
     claimed: "设备称 {time}",
     ahead: "快 {n} 秒，已校正",
     behind: "慢 {n} 秒，已校正",
-    on_time: "时钟无偏差",
+    on_time: "未测出时钟偏差",
     give_or_take: "± {n} 秒",
     lane_ahead: "快 {n} 秒，已校正 ±{sure} 秒",
     lane_behind: "慢 {n} 秒，已校正 ±{sure} 秒",
